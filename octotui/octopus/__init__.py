@@ -1,0 +1,1 @@
+"""The Octopus REST API, as this product needs it."""

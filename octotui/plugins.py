@@ -1,0 +1,1 @@
+"""Loading plugins in isolation, naming them, calling their hooks."""

@@ -1,0 +1,1 @@
+"""TOML to Profile: models, loading, the place of every fault, secret references."""

@@ -1,0 +1,1 @@
+"""Executing an upgrade: runner, journal, lock, control commands."""

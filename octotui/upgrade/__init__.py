@@ -1,0 +1,1 @@
+"""What an upgrade is, without any I/O."""

@@ -1,0 +1,1 @@
+"""What is done on a Windows node: the agent and its typed caller."""

@@ -1,0 +1,1 @@
+"""Backups: through a node."""

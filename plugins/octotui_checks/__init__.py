@@ -1,0 +1,1 @@
+"""Validators: pure functions over facts."""

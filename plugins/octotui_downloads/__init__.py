@@ -1,0 +1,1 @@
+"""Sources: the vendor's download site."""

@@ -1,0 +1,1 @@
+"""Transport: WinRM, over pywinrm."""
