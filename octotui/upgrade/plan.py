@@ -1,0 +1,149 @@
+"""The plan of one upgrade: phases and steps, made before anything changes.
+
+A plan is data: it is printed, journalled, and all that a resumed run knows about what it set out
+to do. Nothing in it is secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, TypeAlias
+
+from octotui.api.source import Package
+
+Rollout: TypeAlias = Literal["first-node", "all-nodes"]
+Reopen: TypeAlias = Literal["all-verified", "first-verified"]
+DrainPolicy: TypeAlias = Literal["wait", "cancel", "ask"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The policies of the profile that shape an upgrade. Seconds."""
+
+    rollout: Rollout = "first-node"
+    reopen: Reopen = "all-verified"
+    drain_policy: DrainPolicy = "wait"
+    drain_deadline: float = 1800.0
+    signer: str = "same-as-installed"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedNode:
+    """A node as it was found when the plan was made.
+
+    ``node_id`` is its id in the REST API; ``url`` its own address or empty; ``draining`` its drain
+    flag and ``version`` what was installed.
+    """
+
+    name: str
+    instance: str
+    node_id: str
+    url: str
+    draining: bool
+    version: str
+    install_directory: str
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeTest:
+    url: str
+    expect: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step of the plan.
+
+    ``after`` names steps of the same phase that must have ended well before. ``seconds`` is the
+    expected duration. ``node`` is None for the cluster's own steps.
+    """
+
+    id: str
+    kind: str
+    phase: str
+    title: str
+    node: str | None
+    after: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Expected seconds: outage until the first node serves, until all serve, maintenance window."""
+
+    outage_seconds: float
+    all_up_seconds: float
+    maintenance_seconds: float
+    based_on_runs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything an upgrade sets out to do.
+
+    ``installed`` is None where the installed version's package could not be had: then there is no
+    backing out once a package was installed. ``maintenance`` is as it was found.
+    """
+
+    cluster_url: str
+    installation_id: str
+    from_version: str
+    to_version: str
+    first_node: str
+    nodes: tuple[PlannedNode, ...]
+    target: Package
+    installed: Package | None
+    maintenance: bool
+    options: Options
+    smoke: tuple[SmokeTest, ...]
+    steps: tuple[PlannedStep, ...]
+    estimate: Estimate
+
+    @property
+    def is_cluster(self) -> bool:
+        return len(self.nodes) > 1
+
+    @property
+    def node_names(self) -> tuple[str, ...]:
+        return tuple(node.name for node in self.nodes)
+
+    @property
+    def other_nodes(self) -> tuple[str, ...]:
+        return tuple(name for name in self.node_names if name != self.first_node)
+
+    def node(self, name: str) -> PlannedNode:
+        return next(node for node in self.nodes if node.name == name)
+
+    def steps_of(self, phase: str) -> tuple[PlannedStep, ...]:
+        return tuple(step for step in self.steps if step.phase == phase)
+
+    def step(self, step_id: str) -> PlannedStep:
+        return next(step for step in self.steps if step.id == step_id)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Plan:
+        """The plan that ``as_json`` wrote."""
+        values = dict(data)
+        values["nodes"] = tuple(PlannedNode(**node) for node in data["nodes"])
+        values["target"] = Package(**data["target"])
+        values["installed"] = Package(**data["installed"]) if data["installed"] else None
+        values["options"] = Options(**data["options"])
+        values["smoke"] = tuple(SmokeTest(**test) for test in data["smoke"])
+        values["estimate"] = Estimate(**data["estimate"])
+        values["steps"] = tuple(
+            PlannedStep(**{**step, "after": tuple(step["after"])}) for step in data["steps"]
+        )
+        return cls(**{f.name: values[f.name] for f in fields(cls)})
+
+
+def longest_path(steps: Iterable[PlannedStep]) -> float:
+    """Seconds that steps of one phase take when everything that may run at once does."""
+    ends: dict[str, float] = {}
+    for step in steps:  # a plan lists steps after those they wait for
+        begin = max((ends.get(before, 0.0) for before in step.after), default=0.0)
+        ends[step.id] = begin + step.seconds
+    return max(ends.values(), default=0.0)

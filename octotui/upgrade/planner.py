@@ -1,0 +1,256 @@
+"""From facts to a plan: which steps, in which order, and how long they are expected to take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from octotui.api.facts import Facts
+from octotui.upgrade.phases import sequence
+from octotui.upgrade.plan import (
+    Estimate,
+    Options,
+    Plan,
+    PlannedNode,
+    PlannedStep,
+    SmokeTest,
+    longest_path,
+)
+
+#: Typical seconds of what takes time (the downtime model; calibrated against the vendor's
+#: "1 to 30 minutes", not measured). Everything else is a call of about a second.
+TYPICAL: Mapping[str, float] = {
+    "download": 90.0,
+    "stage": 15.0,
+    "wait-for-tasks": 30.0,
+    "stop": 20.0,
+    "backup": 60.0,
+    "install-target": 75.0,
+    "upgrade-database": 120.0,
+    "serving": 60.0,
+    "reinstall": 75.0,
+}
+CALL = 1.0
+
+
+class _Builder:
+    """Makes steps of one phase with ids that stay the same from release to release."""
+
+    def __init__(self, phase: str) -> None:
+        self.phase = phase
+
+    def step(
+        self,
+        name: str,
+        kind: str,
+        title: str,
+        node: str | None = None,
+        after: Sequence[PlannedStep] = (),
+    ) -> PlannedStep:
+        return PlannedStep(
+            id=f"{self.phase}.{name}" + (f"@{node}" if node else ""),
+            kind=kind,
+            phase=self.phase,
+            title=title,
+            node=node,
+            after=tuple(step.id for step in after),
+            seconds=TYPICAL.get(kind, CALL),
+        )
+
+    def chain(self, node: str | None, *links: tuple[str, str, str]) -> list[PlannedStep]:
+        """Steps of one node, each after the one before: (name, kind, title)."""
+        steps: list[PlannedStep] = []
+        for name, kind, title in links:
+            steps.append(self.step(name, kind, title, node, steps[-1:]))
+        return steps
+
+
+_INSTALL = ("install", "install-target", "install the new package")
+_START = ("start", "start", "start the service")
+_SERVING = ("serving", "serving", "wait until it serves the new version")
+_UNPARK = ("unpark", "unpark", "start type and watchdog as found")
+_UNDRAIN = ("undrain", "drain-as-found", "drain flag as found")
+_UNSTAGE = ("unstage", "unstage", "remove the staged packages")
+_CHECK = ("check", "check-as-found", "compare with what was found")
+_MAINTENANCE = ("maintenance", "maintenance-as-found", "maintenance mode as found")
+
+
+def staging(nodes: Sequence[str]) -> Iterator[PlannedStep]:
+    build = _Builder("staging")
+    download = build.step("download", "download", "download the packages")
+    yield download
+    for node in nodes:
+        stage = build.step("stage", "stage", "fetch the packages", node, [download])
+        yield stage
+        yield build.step("prove", "prove-staged", "prove hash and signature", node, [stage])
+
+
+def maintenance() -> Iterator[PlannedStep]:
+    yield _Builder("maintenance").step("on", "maintenance-on", "maintenance mode on")
+
+
+def draining(nodes: Sequence[str]) -> Iterator[PlannedStep]:
+    build = _Builder("draining")
+    drains = [build.step("drain", "drain-on", "drain", node) for node in nodes]
+    yield from drains
+    yield build.step("wait", "wait-for-tasks", "wait for running tasks", None, drains)
+
+
+def stopping(nodes: Sequence[str]) -> Iterator[PlannedStep]:
+    build = _Builder("stopping")
+    parks = [build.step("park", "park", "park service and watchdog", node) for node in nodes]
+    yield from parks
+    ready = build.step(
+        "ready", "ready-to-stop", "maintenance on, drained, no task runs", None, parks
+    )
+    yield ready
+    for node in nodes:
+        yield build.step("stop", "stop", "stop and prove it", node, [ready])
+
+
+def installing(nodes: Sequence[str], first: str, rollout: str) -> Iterator[PlannedStep]:
+    build = _Builder("installing")
+    proofs = [
+        build.step("prove", "prove-staged", "prove the package again", node) for node in nodes
+    ]
+    yield from proofs
+    yield build.step("backup", "backup", "back up the database and verify it")
+    for node in nodes if rollout == "all-nodes" else (first,):
+        name, kind, title = _INSTALL
+        yield build.step(name, kind, title, node, proofs)
+
+
+def migrating(first: str) -> Iterator[PlannedStep]:
+    yield _Builder("migrating").step(
+        "database", "upgrade-database", "upgrade the database once", first
+    )
+
+
+def starting(first: str, reopen: str) -> Iterator[PlannedStep]:
+    build = _Builder("starting")
+    chain = build.chain(first, _START, _SERVING, _UNPARK)
+    yield from chain
+    if reopen == "first-verified":
+        undrain = build.step(*_UNDRAIN, first, chain[-1:])
+        yield undrain
+        yield build.step(*_MAINTENANCE, None, [undrain])
+
+
+def joining(others: Sequence[str], rollout: str) -> Iterator[PlannedStep]:
+    build = _Builder("joining")
+    install = () if rollout == "all-nodes" else (_INSTALL,)
+    for node in others:
+        yield from build.chain(node, *install, _START, _SERVING, _UNPARK)
+
+
+def finishing(nodes: Sequence[str], smoke: bool) -> Iterator[PlannedStep]:
+    build = _Builder("finishing")
+    undrains = [build.step(*_UNDRAIN, node) for node in nodes]
+    yield from undrains
+    before = undrains
+    if smoke:
+        before = [build.step("smoke", "smoke", "test what users open", None, undrains)]
+        yield from before
+    for node in nodes:
+        yield from build.chain(node, _CHECK, _UNSTAGE)
+    yield build.step(*_MAINTENANCE, None, before)
+
+
+def rolling_back(nodes: Sequence[str]) -> Iterator[PlannedStep]:
+    """The way back without a restore, from wherever the upgrade stopped."""
+    build = _Builder("rolling_back")
+    schema = build.step("schema", "prove-schema-unchanged", "prove the database unchanged")
+    yield schema
+    reinstalls = [
+        build.step("reinstall", "reinstall", "the old package back", node, [schema])
+        for node in nodes
+    ]
+    yield from reinstalls
+    undrains = []
+    for node in nodes:
+        start = build.step("start", "start", "start the service", node, reinstalls)
+        serving = build.step(
+            "serving", "serving", "wait until it serves the old version", node, [start]
+        )
+        unpark = build.step(*_UNPARK, node, [serving])
+        undrain = build.step(*_UNDRAIN, node, [unpark])
+        check = build.step(*_CHECK, node, [undrain])
+        unstage = build.step(*_UNSTAGE, node, [check])
+        yield from (start, serving, unpark, undrain, check, unstage)
+        undrains.append(undrain)
+    yield build.step(*_MAINTENANCE, None, undrains)
+
+
+def make_plan(
+    facts: Facts,
+    *,
+    cluster_url: str,
+    instances: Mapping[str, str],
+    urls: Mapping[str, str],
+    options: Options,
+    smoke: Sequence[SmokeTest],
+) -> Plan:
+    """The plan for facts whose mandatory checks passed.
+
+    ``instances`` and ``urls`` are the profile's, by node name.
+    """
+    cluster = facts.cluster
+    assert cluster is not None, "a plan needs the cluster's facts"
+    assert facts.target is not None, "a plan needs a target"
+    by_name = {node.name: node for node in cluster.nodes}
+    nodes = []
+    for name, read in facts.readable_nodes.items():
+        instance = next(i for i in read.instances if i.name == instances[name])
+        member = by_name[instance.node_name]
+        nodes.append(
+            PlannedNode(
+                name=name,
+                instance=instance.name,
+                node_id=member.id,
+                url=urls.get(name, ""),
+                draining=member.draining,
+                version=read.version,
+                install_directory=read.install_directory,
+            )
+        )
+    names = [node.name for node in nodes]
+    first = facts.first_node
+    others = [name for name in names if name != first]
+    steps = (
+        *staging(names),
+        *maintenance(),
+        *draining(names),
+        *stopping(names),
+        *installing(names, first, options.rollout),
+        *migrating(first),
+        *starting(first, options.reopen),
+        *(joining(others, options.rollout) if others else ()),
+        *finishing(names, bool(smoke)),
+    )
+    return Plan(
+        cluster_url=cluster_url,
+        installation_id=cluster.installation_id,
+        from_version=cluster.version,
+        to_version=facts.target.version,
+        first_node=first,
+        nodes=tuple(nodes),
+        target=facts.target,
+        installed=facts.installed,
+        maintenance=cluster.maintenance,
+        options=options,
+        smoke=tuple(smoke),
+        steps=steps,
+        estimate=estimate(steps, options.reopen),
+    )
+
+
+def estimate(steps: Sequence[PlannedStep], reopen: str) -> Estimate:
+    """Outage, time until all are up, and the maintenance window, from the steps' durations."""
+    seconds = {
+        phase: longest_path(step for step in steps if step.phase == phase)
+        for phase in sequence(cluster=True)
+    }
+    outage = seconds["installing"] + seconds["migrating"] + seconds["starting"]
+    all_up = outage + seconds["joining"]
+    closed = outage if reopen == "first-verified" else all_up + seconds["finishing"]
+    window = seconds["draining"] + seconds["stopping"] + closed
+    return Estimate(outage_seconds=outage, all_up_seconds=all_up, maintenance_seconds=window)

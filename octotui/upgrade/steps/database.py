@@ -1,0 +1,150 @@
+"""The database: what state it is in, and its one upgrade."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from octotui.api.facts import DatabaseNode, DatabaseState, InstalledVersion
+from octotui.api.node import NodeOperations
+from octotui.upgrade.interlocks import (
+    demand,
+    no_backup,
+    not_stopped,
+    schema_changed,
+    wrong_binaries,
+)
+from octotui.upgrade.steps.base import Probe, Result, Step, StepContext, StepFailed
+from octotui.upgrade.steps.installing import backup_evidence, observe_services
+from octotui.upgrade.steps.waits import follow_job, problem_of
+
+#: The server refuses while another node looks alive, by heartbeats that lag some seconds behind a
+#: clean stop (I#8241, I#5176); the vendor's script tries three times, ten seconds apart.
+LOOKS_ALIVE_PAUSE = 10.0
+LOOKS_ALIVE_LIMIT = 600.0
+
+
+def state_from(result: Mapping[str, Any]) -> DatabaseState:
+    """DatabaseState from the result of a ``database-state`` job. Raises StepFailed."""
+    state = result.get("state")
+    if not isinstance(state, Mapping):
+        raise StepFailed(
+            f"the state of the database could not be read: {result.get('problem') or 'no answer'}",
+            next_step="Look at the node's log, then retry",
+        )
+    values = dict(state)
+    values["history"] = tuple(InstalledVersion(**row) for row in state["history"])
+    values["nodes"] = tuple(DatabaseNode(**row) for row in state["nodes"])
+    return DatabaseState(**values)
+
+
+async def read_state(
+    context: StepContext, node: NodeOperations, name: str, part: int = 0
+) -> DatabaseState:
+    """The database as the identity of ``[jobs] run_as`` sees it from the node."""
+    instance = context.plan.node(node.name).instance
+    job_id = context.job_id(f"database-state-{name}", part)
+    job = await follow_job(context, node, job_id, "database-state", {"instance": instance})
+    return state_from(job.result)
+
+
+class UpgradeDatabase(Step):
+    """The one database upgrade of a run, on the first node, with every other node stopped."""
+
+    kind = "upgrade-database"
+
+    async def probe(self, context: StepContext) -> Probe:
+        state = await read_state(context, context.node, "probe")
+        if not state.reachable:
+            return Probe(None, f"the database cannot be asked: {state.problem}")
+        if state.migrator_running:
+            return Probe(False, "the upgrade is still running")
+        if state.schema_version == context.plan.to_version:
+            return Probe(True, f"the database is {state.schema_version} already", {"again": True})
+        return Probe(False, f"the database is {state.schema_version}")
+
+    async def apply(self, context: StepContext) -> Result:
+        begun = context.clock.time()
+        part = 0
+        while True:
+            await self._assert_interlocks(context, part)
+            said: list[str] = []
+            job = await follow_job(
+                context,
+                context.node,
+                context.job_id("database-upgrade", part),
+                "database-upgrade",
+                {"instance": context.planned_node.instance},
+                on_output=partial(self._progress, context, said),
+            )
+            if job.exit_code == 0:
+                break
+            state = await read_state(context, context.node, "failed", part)
+            unchanged = not schema_changed(state, context.plan.from_version)
+            waited = context.clock.time() - begun
+            if unchanged and _looks_alive("".join(said)) and waited < LOOKS_ALIVE_LIMIT:
+                context.report.waiting(
+                    "Octopus still takes another node for alive; its heartbeat lags behind the stop"
+                )
+                await context.clock.sleep(LOOKS_ALIVE_PAUSE)
+                part += 1
+                continue
+            raise self._failure(context, problem_of(job), said, state, unchanged)
+        context.report.waiting("")
+        state = await read_state(context, context.node, "after", part)
+        if state.schema_version != context.plan.to_version:
+            raise StepFailed(
+                f"the upgrade ended well, but the database says {state.schema_version or 'nothing'}"
+                f" and not {context.plan.to_version}",
+                node=context.step.node,
+                left="Every node is stopped and parked; the backup is at hand",
+                next_step="Read the upgrade's output before anything is started",
+                outcome_known=False,
+            )
+        return {"schema_version": state.schema_version, "parts": part + 1}
+
+    async def _assert_interlocks(self, context: StepContext, part: int) -> None:
+        """R1, R2, R6 by what is observed now, right before the act."""
+        reasons = not_stopped(await observe_services(context))
+        reasons += no_backup(backup_evidence(context))
+        facts = await context.node.facts()
+        reasons += wrong_binaries(facts.version, context.plan.to_version)
+        state = await read_state(context, context.node, "before", part)
+        reasons += schema_changed(state, context.plan.from_version)
+        demand("upgrade the database", reasons, node=context.step.node)
+
+    def _progress(self, context: StepContext, said: list[str], text: str) -> None:
+        said.append(text)
+        scripts = "".join(said).count("Executing SQL Server script")
+        last = text.strip().rpartition("\n")[2].strip()
+        context.report.progress(f"{scripts} scripts so far: {last[-100:]}")
+
+    def _failure(
+        self,
+        context: StepContext,
+        problem: str,
+        said: list[str],
+        state: DatabaseState,
+        unchanged: bool,
+    ) -> StepFailed:
+        tail = [line.strip() for line in "".join(said).splitlines() if line.strip()][-5:]
+        if unchanged:
+            left = f"The database is unchanged, still {state.schema_version}"
+            step = "Rolling back needs no restore. Or put the cause right and retry"
+        else:
+            left = f"The database is {state.schema_version or 'in an unknown state'}"
+            step = "Do not start anything. Retry looks first; a restore is a person's decision"
+        return StepFailed(
+            f"the database upgrade failed: {problem}",
+            node=context.step.node,
+            meaning="Its last lines: " + " | ".join(tail),
+            left=left,
+            next_step=step,
+            outcome_known=unchanged,
+        )
+
+
+def _looks_alive(output: str) -> bool:
+    lowered = output.lower()
+    return "node" in lowered and ("running" in lowered or "alive" in lowered or "online" in lowered)

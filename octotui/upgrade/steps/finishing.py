@@ -1,0 +1,54 @@
+"""The last look: is everything as it was found, but for the version?"""
+
+from __future__ import annotations
+
+from octotui.api.facts import NodeFacts
+from octotui.upgrade.steps.base import Probe, Result, Step, StepContext, StepFailed
+
+
+class CheckAsFound(Step):
+    """Version, services, start types and watchdog of one node against what was found."""
+
+    kind = "check-as-found"
+
+    async def probe(self, context: StepContext) -> Probe:
+        return Probe(False, "looking again")
+
+    async def apply(self, context: StepContext) -> Result:
+        back = context.step.phase == "rolling_back"
+        wanted = context.plan.from_version if back else context.plan.to_version
+        facts = await context.node.facts()
+        problems = differences(facts, wanted, context)
+        if problems:
+            raise StepFailed(
+                f"the node is not as it was found: {'; '.join(problems)}",
+                node=context.step.node,
+                next_step="Put it right on the node, then retry",
+            )
+        return {"version": facts.version}
+
+
+def differences(facts: NodeFacts, version: str, context: StepContext) -> list[str]:
+    """What differs from how the node was found when it was parked, in words."""
+    problems = []
+    if facts.version != version:
+        problems.append(f"the version is {facts.version}, not {version}")
+    parked = context.result(f"stopping.park@{facts.node}")
+    found = {service["name"]: service for service in parked.get("services", ())}
+    for service in facts.services.services:
+        before = found.get(service.name)
+        if before is None:
+            continue
+        if service.start_type != before["start_type"]:
+            problems.append(
+                f"the start type of {service.name} is {service.start_type}, "
+                f"it was {before['start_type']}"
+            )
+        if before["state"] == "running" and service.state != "running":
+            problems.append(f"{service.name} is {service.state}, it was running")
+    now = {task.name: task.enabled for task in facts.watchdog}
+    for task in parked.get("watchdog", ()):
+        if now.get(task["name"]) != task["enabled"]:
+            was = "enabled" if task["enabled"] else "disabled"
+            problems.append(f"the watchdog task {task['name']} is not {was} any more")
+    return problems

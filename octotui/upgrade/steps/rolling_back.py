@@ -1,0 +1,88 @@
+"""Back-out without restore: the old package back on every node, as long as the schema is the old.
+
+Every step probes first, so that one list serves wherever the upgrade stopped.
+"""
+
+from __future__ import annotations
+
+from octotui.upgrade.interlocks import demand, describe, schema_changed
+from octotui.upgrade.steps.base import Probe, Result, Step, StepContext, StepFailed
+from octotui.upgrade.steps.database import read_state
+from octotui.upgrade.steps.installing import INSTALLED, MEANINGS, install
+from octotui.upgrade.steps.stopping import STOP_LIMIT
+from octotui.upgrade.steps.waits import follow_job, problem_of
+
+
+class ProveSchemaUnchanged(Step):
+    """The one condition of backing out without a restore."""
+
+    kind = "prove-schema-unchanged"
+
+    async def apply(self, context: StepContext) -> Result:
+        if "migrating.database" not in context.begun:
+            return {"schema_version": context.plan.from_version}
+        state = await read_state(context, context.first, "unchanged")
+        demand("roll back without a restore", schema_changed(state, context.plan.from_version))
+        return {"schema_version": state.schema_version}
+
+
+class Reinstall(Step):
+    """Takes the new package off a node and puts the old one back, where that is needed."""
+
+    kind = "reinstall"
+
+    async def probe(self, context: StepContext) -> Probe:
+        touched = _install_was_begun(context)
+        facts = await context.node.facts()
+        if facts.version == context.plan.from_version and not touched:
+            return Probe(True, f"{facts.version} was never replaced")
+        return Probe(False, f"the installed version is {facts.version or 'unreadable'}")
+
+    async def apply(self, context: StepContext) -> Result:
+        node = context.node
+        services = await node.services()
+        if not services.proved_stopped:
+            await self._stop(context)
+        facts = await node.facts()
+        if facts.product_code and facts.version != context.plan.from_version:
+            await self._uninstall(context, facts.product_code)
+        return await install(context, node, "installed", context.plan.from_version)
+
+    async def _stop(self, context: StepContext) -> None:
+        await context.node.park()
+        job = await follow_job(
+            context, context.node, context.job_id("stop-again"), "stop", {"timeout": STOP_LIMIT}
+        )
+        services = await context.node.services()
+        if not services.proved_stopped:
+            raise StepFailed(
+                f"the node did not stop: {describe(services)}",
+                node=context.step.node,
+                meaning=problem_of(job),
+                next_step="End the process on the node, then retry",
+            )
+
+    async def _uninstall(self, context: StepContext, product_code: str) -> None:
+        job = await follow_job(
+            context,
+            context.node,
+            context.job_id("msi-uninstall"),
+            "msi-uninstall",
+            {"product_code": product_code},
+        )
+        not_there = 1605
+        if job.exit_code not in (*INSTALLED, not_there):
+            code = job.exit_code if job.exit_code is not None else -1
+            raise StepFailed(
+                f"the new package did not come off: exit code {code}: "
+                f"{MEANINGS.get(code, 'an unknown failure')}",
+                node=context.step.node,
+                left="The node is stopped and parked",
+                next_step="Find the cause in the installer's log on the node, then retry",
+                log_path=str(job.result.get("log") or ""),
+            )
+
+
+def _install_was_begun(context: StepContext) -> bool:
+    """Whether an installer may have touched the node."""
+    return any(step.endswith(f".install@{context.step.node}") for step in context.begun)

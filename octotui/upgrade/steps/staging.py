@@ -1,0 +1,136 @@
+"""Staging: both packages fetched once here and then by every node, and proved there."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+from octotui.api.source import Package
+from octotui.upgrade.steps.base import NOT_DONE, Probe, Result, Step, StepContext, StepFailed
+from octotui.upgrade.steps.waits import follow_job, problem_of
+
+
+def packages(context: StepContext) -> tuple[tuple[str, Package], ...]:
+    """What is staged: the package to install, and the installed one for backing out."""
+    plan = context.plan
+    both = (("target", plan.target), ("installed", plan.installed))
+    return tuple((name, package) for name, package in both if package is not None)
+
+
+def staged(context: StepContext, node: str, name: str) -> tuple[str, str]:
+    """Path on the node and SHA-256 of a staged package."""
+    result = context.result(f"staging.stage@{node}")
+    if name not in result:
+        raise StepFailed(
+            f"the {name} package was never staged on {node}",
+            node=node,
+            next_step="Retry staging, or install the package by hand",
+        )
+    entry = result[name]
+    return str(entry["path"]), str(entry["sha256"])
+
+
+class Download(Step):
+    """Downloads both packages to the cache here, hashing them on the way."""
+
+    kind = "download"
+    interruptible = True
+
+    async def probe(self, context: StepContext) -> Probe:
+        return NOT_DONE  # apply looks at the cache itself
+
+    async def apply(self, context: StepContext) -> Result:
+        result = {}
+        for name, package in packages(context):
+            result[name] = await self._fetch(context, package)
+        return result
+
+    async def _fetch(self, context: StepContext, package: Package) -> Result:
+        target = context.world.cache / package.file_name
+        if await asyncio.to_thread(_has_hash, target, package.sha256):
+            context.report.log(None, f"{package.file_name} is in the cache, hash proved\n")
+            size = target.stat().st_size
+            return {"path": str(target), "sha256": package.sha256, "size": size}
+        target.parent.mkdir(parents=True, exist_ok=True)
+
+        def progress(done: int, total: int | None) -> None:
+            context.report.progress(package.file_name, done, total)
+
+        fetched = await context.world.source.download(package, target, progress)
+        return {"path": str(target), "sha256": fetched.sha256, "size": fetched.size}
+
+
+def _has_hash(path: Path, sha256: str) -> bool:
+    if not sha256 or not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+
+
+class Stage(Step):
+    """The node fetches both packages by a job of its own."""
+
+    kind = "stage"
+    interruptible = True
+
+    async def apply(self, context: StepContext) -> Result:
+        downloaded = context.result("staging.download")
+        result: dict[str, Result] = {}
+        for name, package in packages(context):
+            expected = downloaded[name]
+            job = await follow_job(
+                context,
+                context.node,
+                context.job_id(f"stage-{name}"),
+                "stage",
+                {
+                    "url": package.url,
+                    "file_name": package.file_name,
+                    "sha256": expected["sha256"],
+                    "size": expected["size"],
+                },
+            )
+            if problem := problem_of(job):
+                raise StepFailed(
+                    f"{package.file_name} did not get to the node: {problem}",
+                    node=context.step.node,
+                    left="Nothing was installed or stopped",
+                    next_step="Make sure that the node can fetch from the source, then retry",
+                )
+            result[name] = {"path": job.result["path"], "sha256": job.result["sha256"]}
+        return result
+
+
+class ProveStaged(Step):
+    """Hash, signature and signer of every staged package, on the node itself."""
+
+    kind = "prove-staged"
+
+    async def apply(self, context: StepContext) -> Result:
+        assert context.step.node is not None
+        signer = ""
+        for name, package in packages(context):
+            path, sha256 = staged(context, context.step.node, name)
+            proof = await context.node.prove_file(path, sha256, context.plan.options.signer)
+            if not proof.proved:
+                raise StepFailed(
+                    f"{package.file_name} is not proved: {'; '.join(proof.reasons)}",
+                    node=context.step.node,
+                    meaning="The file on the node is not the one that was published and signed",
+                    left="It was not installed",
+                    next_step="Find out who changed it; retry fetches and proves it anew",
+                )
+            signer = proof.signer
+        return {"signer": signer}
+
+
+class Unstage(Step):
+    """Removes the staged packages from the node."""
+
+    kind = "unstage"
+
+    async def apply(self, context: StepContext) -> Result:
+        names = tuple(package.file_name for _, package in packages(context))
+        await context.node.unstage(names)
+        return {"removed": list(names)}
