@@ -1,1 +1,290 @@
-"""The fold from events to what is shown."""
+"""The fold from events to what is shown. Screen, plain lines and report share it.
+
+Pure: no clock, no files. Times are those of the events; what depends on now takes it as argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from octotui.api.events import Event
+
+StepState: TypeAlias = Literal["pending", "running", "done", "already", "failed", "interrupted"]
+
+
+@dataclass(slots=True)
+class StepView:
+    """One step. ``waiting`` is the reason it waits for now, since ``waiting_since``."""
+
+    id: str
+    phase: str
+    title: str
+    node: str | None
+    expected: float = 0.0
+    state: StepState = "pending"
+    attempt: int = 0
+    started: float | None = None
+    ended: float | None = None
+    waiting: str = ""
+    waiting_since: float | None = None
+    progress: str = ""
+    error: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class NodeView:
+    """One node. ``doing`` is its step under way, ``serving`` whether it serves, None: unknown."""
+
+    name: str
+    version: str = ""
+    doing: str = ""
+    serving: bool | None = None
+    left_out: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Seconds of the run's three clocks; None before they begin.
+
+    ``outage``: last stop to the first node serving; ``all_up``: to all serving; ``maintenance``:
+    on to off. They stand once their end has come.
+    """
+
+    outage: float | None
+    all_up: float | None
+    maintenance: float | None
+
+
+@dataclass(slots=True)
+class RunView:
+    """A run as its events tell it."""
+
+    run: str = ""
+    cluster: str = ""
+    state: str = "preflight"
+    state_since: float = 0.0
+    waiting_phase: str = ""
+    from_version: str = ""
+    to_version: str = ""
+    started: float | None = None
+    ended_at: float | None = None
+    pid: int | None = None
+    nodes: dict[str, NodeView] = field(default_factory=dict)
+    steps: dict[str, StepView] = field(default_factory=dict)
+    findings: list[Mapping[str, Any]] = field(default_factory=list)
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    commands: list[Mapping[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    outcome: str = ""
+    exit_code: int | None = None
+    lines: list[str] = field(default_factory=list)
+    last_stop: float | None = None
+    first_serving: float | None = None
+    all_serving: float | None = None
+    maintenance_on: float | None = None
+    maintenance_off: float | None = None
+    seq: int = 0
+
+    def apply(self, event: Event) -> None:
+        """Takes one event into account; unknown kinds are ignored, so that old viewers go on."""
+        self.seq = event.seq
+        self.run = event.run
+        handler = _HANDLERS.get(event.kind)
+        if handler:
+            handler(self, event, event.data)
+
+    def running_steps(self) -> list[StepView]:
+        return [step for step in self.steps.values() if step.state == "running"]
+
+    def clocks(self, now: float) -> Clocks:
+        return Clocks(
+            outage=_span(self.last_stop, self.first_serving, self.ended_at or now),
+            all_up=_span(self.last_stop, self.all_serving, self.ended_at or now),
+            maintenance=_span(self.maintenance_on, self.maintenance_off, self.ended_at or now),
+        )
+
+
+def fold(events: Iterable[Event]) -> RunView:
+    """The view after all of these events."""
+    view = RunView()
+    for event in events:
+        view.apply(event)
+    return view
+
+
+def _span(begin: float | None, end: float | None, now: float) -> float | None:
+    if begin is None:
+        return None
+    return max(0.0, (end if end is not None else now) - begin)
+
+
+def _run_started(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    view.started = event.at
+    view.state_since = event.at
+    view.cluster = data["cluster"]
+    view.pid = data["pid"]
+    view.nodes = {name: NodeView(name) for name in data["nodes"]}
+
+
+def _run_resumed(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    view.pid = data["pid"]
+    view.outcome = ""
+    view.exit_code = view.ended_at = None
+    view.lines = []
+
+
+def _state(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    view.state = data["to"]
+    view.state_since = event.at
+    view.waiting_phase = data["waiting_phase"]
+    if data["to"] == "preflight":
+        view.findings = []
+
+
+def _cluster_facts(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    view.from_version = data["version"]
+
+
+def _node_facts(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    node = view.nodes[data["node"]]
+    node.version = data["version"]
+    node.problem = ""
+    node.serving = any(s["state"] == "running" for s in data["services"]["services"])
+
+
+def _facts_problem(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    if node := data.get("node"):
+        view.nodes[node].problem = data["problem"]
+
+
+def _finding(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    view.findings.append(data)
+
+
+def _plan(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    view.plan = data
+    view.from_version = data["from_version"]
+    view.to_version = data["to_version"]
+    view.steps = {
+        step["id"]: StepView(
+            step["id"], step["phase"], step["title"], step["node"], step["seconds"]
+        )
+        for step in data["steps"]
+    }
+
+
+def _step_started(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    step = view.steps.setdefault(
+        data["step"],
+        StepView(
+            data["step"], data["phase"], data["title"], data["node"], data["expected_seconds"]
+        ),
+    )
+    step.state = "running"
+    step.attempt = data["attempt"]
+    step.started = event.at
+    step.ended = None
+    step.waiting = step.progress = ""
+    step.error = {}
+    if step.node:
+        view.nodes[step.node].doing = step.title
+
+
+def _step_waiting(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    step = view.steps[data["step"]]
+    step.waiting = data["reason"]
+    step.waiting_since = event.at
+
+
+def _step_progress(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    done, total = data["done"], data["total"]
+    share = f" {done / total:.0%}" if done is not None and total else ""
+    view.steps[data["step"]].progress = f"{data['text']}{share}"
+
+
+def _step_ended(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    step = view.steps[data["step"]]
+    step.state = data["outcome"]
+    step.ended = event.at
+    step.waiting = step.progress = ""
+    step.error = data.get("error", {})
+    if step.node:
+        view.nodes[step.node].doing = ""
+    if data["outcome"] in ("done", "already"):
+        _note_clocks(view, event, step.phase, step.id.partition("@")[0], step.node)
+
+
+def _note_clocks(view: RunView, event: Event, phase: str, name: str, node: str | None) -> None:
+    """What a step that ended well means for the nodes and the three clocks."""
+    what = name.partition(".")[2]
+    if what == "stop" and node:
+        view.nodes[node].serving = False
+        view.last_stop = event.at
+    elif what in ("install", "reinstall") and node:
+        back = phase == "rolling_back"
+        view.nodes[node].version = view.from_version if back else view.to_version
+    elif what == "serving" and node:
+        view.nodes[node].serving = True
+        if view.last_stop is not None:
+            view.first_serving = view.first_serving or event.at
+            if all(n.serving or n.left_out for n in view.nodes.values()):
+                view.all_serving = event.at
+    elif name == "maintenance.on":
+        view.maintenance_on = view.maintenance_on or event.at
+    elif what == "maintenance" and view.maintenance_on is not None:
+        view.maintenance_off = event.at
+
+
+def _left_out(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    view.nodes[data["node"]].left_out = True
+
+
+def _command(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    view.commands.append(data)
+
+
+def _vetoed(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    view.problems += data["reasons"]
+
+
+def _plugin_problem(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    view.problems.append(data["problem"])
+
+
+def _refused(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    view.outcome = "refused"
+    view.ended_at = event.at
+    view.exit_code = 3
+    view.lines = [f"{data['what']}. {data['next']}"]
+
+
+def _ended(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    view.outcome = data["outcome"]
+    view.exit_code = data["exit_code"]
+    view.ended_at = event.at
+    view.lines = list(data["lines"])
+
+
+_HANDLERS = {
+    "run.started": _run_started,
+    "run.resumed": _run_resumed,
+    "run.refused": _refused,
+    "run.ended": _ended,
+    "state": _state,
+    "facts.cluster": _cluster_facts,
+    "facts.node": _node_facts,
+    "facts.problem": _facts_problem,
+    "finding": _finding,
+    "plan": _plan,
+    "step.started": _step_started,
+    "step.waiting": _step_waiting,
+    "step.progress": _step_progress,
+    "step.ended": _step_ended,
+    "node.left-out": _left_out,
+    "command": _command,
+    "phase.vetoed": _vetoed,
+    "plugin.problem": _plugin_problem,
+}

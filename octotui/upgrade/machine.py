@@ -44,6 +44,8 @@ class Marks:
     changed: bool = False
     #: The database is proved unchanged, or its upgrade was never begun.
     schema_unchanged: bool = True
+    #: No node's package was touched, or the old one was staged and proved on every node.
+    old_package: bool = True
     #: The policy is to back out by itself where that is possible.
     backs_out: bool = False
     #: Phases to hold before.
@@ -160,8 +162,11 @@ class RunMachine:
         return self.marks.wants_abort
 
     def can_roll_back(self, _: object = None) -> bool:
-        """Back-out without restore: something was changed and the schema is proved unchanged."""
-        return self.marks.changed and self.marks.schema_unchanged
+        """Back-out without restore: something was changed, the schema is proved unchanged, and
+
+        the old package is at hand where it is needed.
+        """
+        return self.marks.changed and self.marks.schema_unchanged and self.marks.old_package
 
     def changed(self, _: object = None) -> bool:
         return self.marks.changed

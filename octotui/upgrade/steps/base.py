@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -135,10 +136,16 @@ class StepContext:
     def clock(self) -> Clock:
         return self.world.clock
 
+    @property
+    def database_step(self) -> str:
+        """The id of the one step that upgrades the database."""
+        return f"migrating.database@{self.plan.first_node}"
+
     def job_id(self, name: str, part: int = 0) -> str:
         """An id for a job of this attempt: the same when the attempt is taken up again."""
         suffix = f".{part}" if part else ""
-        return f"{self.run_id}.{name}.{self.attempt}{suffix}".lower()
+        text = f"{self.run_id}.{name}.{self.attempt}{suffix}".lower()
+        return re.sub(r"[^a-z0-9.-]", "-", text)
 
     def result(self, step_id: str) -> Result:
         return self.results.get(step_id, {})

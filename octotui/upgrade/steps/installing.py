@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -13,6 +12,7 @@ from octotui.upgrade.interlocks import demand, describe, no_backup, not_proved, 
 from octotui.upgrade.steps.base import Probe, Result, Step, StepContext, StepFailed
 from octotui.upgrade.steps.staging import staged
 from octotui.upgrade.steps.waits import follow_job
+from octotui.upgrade.together import together
 
 #: Windows Installer's codes (``domain.md`` 8.1): what they mean for the person.
 MEANINGS: Mapping[int, str] = {
@@ -41,8 +41,12 @@ BUSY_PAUSE = 15.0
 async def observe_services(context: StepContext) -> dict[str, Services]:
     """The services of every node, now. Nodes that were left out are looked at too."""
     names = context.plan.node_names
-    observed = await asyncio.gather(*(context.world.nodes[n].services() for n in names))
+    observed = await together(_services(context.world.nodes[name]) for name in names)
     return dict(zip(names, observed, strict=True))
+
+
+async def _services(node: NodeOperations) -> Services:
+    return await node.services()
 
 
 async def install(context: StepContext, node: NodeOperations, name: str, version: str) -> Result:

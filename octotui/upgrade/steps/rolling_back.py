@@ -19,7 +19,7 @@ class ProveSchemaUnchanged(Step):
     kind = "prove-schema-unchanged"
 
     async def apply(self, context: StepContext) -> Result:
-        if "migrating.database" not in context.begun:
+        if context.database_step not in context.begun:
             return {"schema_version": context.plan.from_version}
         state = await read_state(context, context.first, "unchanged")
         demand("roll back without a restore", schema_changed(state, context.plan.from_version))

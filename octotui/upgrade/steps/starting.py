@@ -44,9 +44,9 @@ class Start(Step):
 
     async def _schema_version(self, context: StepContext) -> str:
         """What the database was proved to be: by the upgrade's own proof, else asked anew."""
-        if "migrating.database" not in context.begun:
+        if context.database_step not in context.begun:
             return context.plan.from_version
-        if "migrating.database" in context.results and context.step.phase != "rolling_back":
+        if context.database_step in context.results and context.step.phase != "rolling_back":
             return context.plan.to_version
         state = await read_state(context, context.first, f"start-{context.node.name}")
         return state.schema_version

@@ -1,0 +1,168 @@
+"""The journal of a run: the only truth about it.
+
+SQLite in WAL mode with synchronous=FULL: what ``append`` returned from is on the disk. One
+process writes events, the runner; anybody may read, and anybody may add a command.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from octotui.api.errors import OctotuiError
+from octotui.api.events import Event
+
+FORMAT = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS event (
+    seq INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    subject TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    data TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS command (
+    id INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    by TEXT NOT NULL,
+    command TEXT NOT NULL,
+    argument TEXT NOT NULL,
+    answer TEXT
+);
+"""
+
+
+class JournalError(OctotuiError):
+    """The journal cannot be written or read. A run stops before its next act."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A control command in the journal. ``answer`` None: the runner has not taken it yet."""
+
+    id: int
+    at: float
+    by: str
+    command: str
+    argument: str
+    answer: str | None
+
+
+class Journal:
+    """A run's journal. ``redact`` masks secrets in everything that is written."""
+
+    def __init__(
+        self,
+        path: Path,
+        run_id: str,
+        *,
+        redact: Callable[[str], str] = lambda text: text,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.path = path
+        self.run_id = run_id
+        self.redact = redact
+        self._now = now
+        try:
+            self._db = sqlite3.connect(path, timeout=10.0, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(_SCHEMA)
+            row = self._db.execute("SELECT max(seq) FROM event").fetchone()
+        except sqlite3.Error as error:
+            raise _unusable(path, error) from error
+        self._seq: int = row[0] or 0
+
+    def append(self, subject: str, kind: str, data: Mapping[str, Any] | None = None) -> Event:
+        """Writes one event durably and returns it. Raises JournalError; then nothing was written.
+
+        Only the runner calls this.
+        """
+        text = self.redact(json.dumps(data or {}, ensure_ascii=False))
+        at = self._now()
+        try:
+            self._db.execute(
+                "INSERT INTO event VALUES (?, ?, ?, ?, ?)",
+                (self._seq + 1, at, subject, kind, text),
+            )
+        except sqlite3.Error as error:
+            raise _unusable(self.path, error) from error
+        self._seq += 1
+        return Event(self._seq, at, self.run_id, subject, kind, json.loads(text))
+
+    def events(self, after: int = 0) -> Iterator[Event]:
+        """Events with a higher ``seq`` than ``after``, in order."""
+        try:
+            for seq, at, subject, kind, data in self._db.execute(
+                "SELECT seq, at, subject, kind, data FROM event WHERE seq > ? ORDER BY seq",
+                (after,),
+            ):
+                yield Event(seq, at, self.run_id, subject, kind, json.loads(data))
+        except sqlite3.Error as error:
+            raise _unusable(self.path, error) from error
+
+    def set_meta(self, key: str, value: object) -> None:
+        try:
+            self._db.execute(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, self.redact(json.dumps(value)))
+            )
+        except sqlite3.Error as error:
+            raise _unusable(self.path, error) from error
+
+    def meta(self, key: str) -> Any:
+        """A value that ``set_meta`` wrote, or None."""
+        try:
+            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        except sqlite3.Error as error:
+            raise _unusable(self.path, error) from error
+        return json.loads(row[0]) if row else None
+
+    def command(self, command: str, argument: str, by: str) -> int:
+        """Adds a control command for the runner and returns its id."""
+        try:
+            cursor = self._db.execute(
+                "INSERT INTO command (at, by, command, argument) VALUES (?, ?, ?, ?)",
+                (self._now(), by, command, argument),
+            )
+        except sqlite3.Error as error:
+            raise _unusable(self.path, error) from error
+        return cursor.lastrowid or 0
+
+    def pending_commands(self) -> list[Command]:
+        """Commands that the runner has not answered."""
+        return self._commands("WHERE answer IS NULL ORDER BY id")
+
+    def get_command(self, command_id: int) -> Command:
+        return self._commands("WHERE id = ?", command_id)[0]
+
+    def _commands(self, where: str, *values: object) -> list[Command]:
+        columns = "SELECT id, at, by, command, argument, answer FROM command "
+        try:
+            return [Command(*row) for row in self._db.execute(columns + where, values)]
+        except sqlite3.Error as error:
+            raise _unusable(self.path, error) from error
+
+    def answer(self, command_id: int, answer: str) -> None:
+        """Marks a command as taken, with the sentence that says what came of it."""
+        try:
+            self._db.execute("UPDATE command SET answer = ? WHERE id = ?", (answer, command_id))
+        except sqlite3.Error as error:
+            raise _unusable(self.path, error) from error
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def _unusable(path: Path, error: sqlite3.Error) -> JournalError:
+    return JournalError(
+        f"the journal {path} cannot be used: {error}",
+        meaning="Without a journal nothing more is done",
+        next_step="Look at the disk's free space and rights, then resume the run",
+    )

@@ -1,0 +1,59 @@
+"""What a run knows about its steps: a fold over its events, the same live and after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from octotui.api.events import Event
+from octotui.upgrade.plan import Plan
+
+
+@dataclass(slots=True)
+class Ledger:
+    """``results``: what steps that ended well left. ``failures``: the error of steps whose last
+
+    attempt failed. ``open``: begun and not ended. ``attempts`` counts from 1.
+    """
+
+    state: str = "preflight"
+    waiting_phase: str = ""
+    plan: Plan | None = None
+    results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    failures: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    attempts: dict[str, int] = field(default_factory=dict)
+    open: set[str] = field(default_factory=set)
+    left_out: set[str] = field(default_factory=set)
+    changed: bool = False
+    ended: Mapping[str, Any] | None = None
+
+    @property
+    def begun(self) -> frozenset[str]:
+        return frozenset(self.attempts)
+
+    def apply(self, event: Event) -> None:
+        """Takes one event into account. Unknown kinds mean nothing here."""
+        data = event.data
+        match event.kind:
+            case "plan":
+                self.plan = Plan.from_json(data)
+            case "state":
+                self.state = data["to"]
+                self.waiting_phase = data["waiting_phase"]
+                self.changed = self.changed or data["changed"]
+                self.ended = None
+            case "step.started":
+                self.attempts[data["step"]] = data["attempt"]
+                self.open.add(data["step"])
+                self.failures.pop(data["step"], None)
+            case "step.ended":
+                self.open.discard(data["step"])
+                if data["outcome"] in ("done", "already"):
+                    self.results[data["step"]] = data["result"]
+                else:
+                    self.failures[data["step"]] = data["error"]
+            case "node.left-out":
+                self.left_out.add(data["node"])
+            case "run.ended":
+                self.ended = data

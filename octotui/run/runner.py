@@ -1,0 +1,473 @@
+"""The runner: executes one run from preflight to its end, journalling everything.
+
+It is its own process from the first day. Viewers read its journal and add commands to it; none of
+them can harm it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import octotui
+from octotui.api.errors import OctotuiError
+from octotui.api.events import Event
+from octotui.api.facts import Facts, NodeFacts, NodeProblem
+from octotui.plugins import Plugins
+from octotui.run.control import check_command
+from octotui.run.findings import Judged, run_checks
+from octotui.run.gather import Wanted, gather
+from octotui.run.journal import Command, Journal
+from octotui.run.ledger import Ledger
+from octotui.run.lock import ClusterBusy, ClusterLock
+from octotui.run.logs import NodeLogs
+from octotui.run.outcome import EXIT_CODES, closing_lines
+from octotui.run.phase_runner import PhaseRunner
+from octotui.upgrade.interlocks import schema_changed
+from octotui.upgrade.machine import Marks, RunMachine
+from octotui.upgrade.phases import BY_NAME, FINAL, HOLDABLE, WAITING, following
+from octotui.upgrade.plan import Options, Plan, SmokeTest
+from octotui.upgrade.planner import make_plan, rolling_back
+from octotui.upgrade.steps.base import World
+from octotui.upgrade.steps.database import state_from
+
+#: The command table is looked at this often, seconds (a look costs microseconds).
+COMMAND_PAUSE = 0.2
+
+#: Approval this long after the facts were read has them read again first.
+FACTS_AGE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """How this run is to be carried out; written to the journal, so without secrets.
+
+    ``approved``: ``--yes``. ``attended``: a person is there to be asked, so that the run waits for
+    one without limit; else it ends with exit code 4 where it needs one.
+    """
+
+    profile: str
+    cluster_url: str
+    to: str
+    first_node: str
+    instances: Mapping[str, str]
+    urls: Mapping[str, str]
+    options: Options
+    smoke: tuple[SmokeTest, ...]
+    backup_kind: str
+    approved: bool
+    attended: bool
+    backs_out: bool
+    hold: tuple[str, ...]
+    waived: tuple[str, ...]
+
+
+class Runner:
+    """One run. ``world`` is what it acts on; the journal's ``ledger`` is what it remembers."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        logs: NodeLogs,
+        world: World,
+        plugins: Plugins,
+        settings: RunSettings,
+    ) -> None:
+        self._journal = journal
+        self._logs = logs
+        self._world = world
+        self._plugins = plugins
+        self._settings = settings
+        self._ledger = Ledger()
+        for event in journal.events():
+            self._ledger.apply(event)
+        self._resumed = bool(self._ledger.attempts) or self._ledger.state != "preflight"
+        self._machine = RunMachine(
+            cluster=len(settings.instances) > 1,
+            write_ahead=self._write_ahead,
+            state=self._ledger.state,
+            marks=Marks(
+                changed=self._ledger.changed,
+                backs_out=settings.backs_out,
+                hold=frozenset(settings.hold),
+                waiting_phase=self._ledger.waiting_phase,
+            ),
+        )
+        self._phases = PhaseRunner(journal.run_id, world, self._ledger, self._append, logs)
+        self._facts: Facts | None = None
+        self._lock: ClusterLock | None = None
+        self._refused = False
+        self._commanded = asyncio.Event()
+        self._announced: list[Event] = []
+
+    # --- journalling ---------------------------------------------------------------------------
+
+    def _append(self, subject: str, kind: str, data: Mapping[str, Any]) -> Event:
+        event = self._journal.append(subject, kind, data)
+        self._ledger.apply(event)
+        self._announced.append(event)
+        return event
+
+    def _write_ahead(self, source: str, target: str, trigger: str) -> None:
+        marks = self._machine.marks
+        self._append(
+            "run",
+            "state",
+            {
+                "from": source,
+                "to": target,
+                "trigger": trigger,
+                "waiting_phase": marks.waiting_phase if target in WAITING else "",
+                "changed": marks.changed or (target in BY_NAME and BY_NAME[target].changes),
+            },
+        )
+
+    # --- the run -------------------------------------------------------------------------------
+
+    async def run(self) -> int:
+        """Carries the run to an end and returns the exit code."""
+        if not self._resumed:
+            self._append("run", "run.started", self._started())
+        else:
+            self._append("run", "run.resumed", {"pid": os.getpid(), "state": self._machine.state})
+        try:
+            async with asyncio.TaskGroup() as group:
+                chores = [
+                    group.create_task(self._take_commands()),
+                    group.create_task(self._announce()),
+                ]
+                try:
+                    await self._to_the_end()
+                finally:
+                    for chore in chores:
+                        chore.cancel()
+        except ClusterBusy as busy:
+            error = {"what": busy.what, "next": busy.next_step}
+            self._append("run", "run.refused", {"holder": busy.holder, **error})
+            return EXIT_CODES["refused"]
+        finally:
+            if self._lock:
+                self._lock.release()
+        return self._end()
+
+    def _started(self) -> dict[str, Any]:
+        settings = self._settings
+        return {
+            "profile": settings.profile,
+            "cluster": settings.cluster_url,
+            "nodes": list(settings.instances),
+            "to": settings.to,
+            "octotui": octotui.__version__,
+            "pid": os.getpid(),
+            "attended": settings.attended,
+            "backs_out": settings.backs_out,
+            "hold": list(settings.hold),
+            "waived": list(settings.waived),
+        }
+
+    async def _to_the_end(self) -> None:
+        if self._ledger.plan:
+            self._take_lock(self._ledger.plan.installation_id)
+        while (state := self._machine.state) not in FINAL:
+            if state == "preflight":
+                await self._preflight()
+            elif state == "ready":
+                if not await self._ready():
+                    return
+            elif state in WAITING:
+                if not await self._wait_for_person(state):
+                    return
+            else:
+                await self._work(state)
+
+    def _take_lock(self, installation_id: str) -> None:
+        if self._lock is None:
+            lock = ClusterLock(installation_id, self._journal.run_id)
+            lock.acquire()
+            self._lock = lock
+
+    def _end(self) -> int:
+        outcome = "refused" if self._refused else self._machine.state
+        code = EXIT_CODES[outcome]
+        lines = closing_lines(outcome, self._ledger, self._journal.run_id)
+        self._append("run", "run.ended", {"outcome": outcome, "exit_code": code, "lines": lines})
+        return code
+
+    # --- preflight and approval ----------------------------------------------------------------
+
+    async def _preflight(self) -> None:
+        settings = self._settings
+        wanted = Wanted(settings.to, settings.first_node, settings.instances, settings.backup_kind)
+        facts = await gather(self._world, wanted, self._journal.run_id)
+        self._facts = facts
+        self._journal_facts(facts)
+        if facts.cluster:
+            self._take_lock(facts.cluster.installation_id)
+        judged = run_checks(facts, self._plugins.checks, settings.waived)
+        for finding in judged:
+            subject = f"node:{finding.finding.node}" if finding.finding.node else "run"
+            self._append(subject, "finding", finding.as_json())
+        if any(finding.refuses for finding in judged) or not _plannable(facts, settings):
+            self._refused = True
+            self._machine.fire("fail")
+            return
+        plan = make_plan(
+            facts,
+            cluster_url=settings.cluster_url,
+            instances=settings.instances,
+            urls=settings.urls,
+            options=settings.options,
+            smoke=settings.smoke,
+        )
+        self._append("run", "plan", plan.as_json())
+        self._machine.fire("done")
+
+    def _journal_facts(self, facts: Facts) -> None:
+        if facts.cluster:
+            self._append("run", "facts.cluster", asdict(facts.cluster))
+        for name, node in facts.nodes.items():
+            kind = "facts.node" if isinstance(node, NodeFacts) else "facts.problem"
+            self._append(f"node:{name}", kind, asdict(node))
+        for subject, problem in facts.problems.items():
+            self._append("run", "facts.problem", {"about": subject, "problem": problem})
+
+    async def _ready(self) -> bool:
+        """Waits for approval; False where nobody is there to give it."""
+        if not self._settings.approved:
+            if not self._settings.attended:
+                return False
+            while self._machine.state == "ready" and not self._approved():
+                await self._until_commanded()
+            if self._machine.state != "ready":
+                return True
+            if self._world.clock.time() - self._facts_at() > FACTS_AGE and await self._changed():
+                self._machine.fire("recheck")
+                self._settings = replace(self._settings, approved=False)
+                return True
+        self._machine.marks.waiting_phase = "staging"
+        self._machine.fire("approve")
+        return True
+
+    def _approved(self) -> bool:
+        return self._settings.approved
+
+    def _facts_at(self) -> float:
+        return self._facts.at if self._facts else 0.0
+
+    async def _changed(self) -> bool:
+        """Whether the world is another one than the plan was made for."""
+        settings = self._settings
+        wanted = Wanted(settings.to, settings.first_node, settings.instances, settings.backup_kind)
+        facts = await gather(self._world, wanted, self._journal.run_id)
+        judged: list[Judged] = run_checks(facts, self._plugins.checks, settings.waived)
+        if any(finding.refuses for finding in judged) or not _plannable(facts, settings):
+            return True
+        before, self._facts = self._facts, facts
+        return before is None or _identity(before) != _identity(facts)
+
+    # --- phases --------------------------------------------------------------------------------
+
+    async def _work(self, state: str) -> None:
+        plan = self._ledger.plan
+        assert plan is not None, "no phase is entered without a plan"
+        marks = self._machine.marks
+        if BY_NAME[state].holdable and (vetoes := await self._plugins.vetoes(state)):
+            self._append("run", "phase.vetoed", {"phase": state, "reasons": list(vetoes)})
+            await self._fail(state)
+            return
+        marks.changed = marks.changed or BY_NAME[state].changes
+        nodes = [name for name in plan.node_names if name not in self._ledger.left_out]
+        steps = tuple(rolling_back(nodes)) if state == "rolling_back" else plan.steps_of(state)
+        if await self._phases.run(plan, steps):
+            await self._observe_way_back()
+            if self._machine.leads_to("done") == "held":
+                marks.waiting_phase = following(state, plan.is_cluster)
+            self._machine.fire("done")
+        else:
+            await self._fail(state)
+
+    async def _fail(self, state: str) -> None:
+        await self._observe_way_back()
+        marks = self._machine.marks
+        marks.waiting_phase = state
+        marks.can_leave_out = bool(self._failed_nodes()) and all(
+            node not in (None, self._settings.first_node) for node in self._failed_nodes()
+        )
+        self._machine.fire("fail")
+        marks.wants_rollback = marks.wants_abort = False
+
+    def _failed_nodes(self) -> set[str | None]:
+        return {step.partition("@")[2] or None for step in self._ledger.failures}
+
+    async def _observe_way_back(self) -> None:
+        """Marks whether backing out without a restore is possible, by looking."""
+        marks = self._machine.marks
+        plan = self._ledger.plan
+        assert plan is not None
+        touched = any(".install@" in step for step in self._ledger.begun)
+        marks.old_package = plan.installed is not None or not touched
+        marks.schema_unchanged = await self._schema_unchanged(plan)
+
+    async def _schema_unchanged(self, plan: Plan) -> bool:
+        upgrade = f"migrating.database@{plan.first_node}"
+        if upgrade not in self._ledger.begun:
+            return True
+        if upgrade in self._ledger.results:
+            return False
+        first = self._world.nodes[plan.first_node]
+        job_id = f"{self._journal.run_id}.database-state-way-back.{len(self._ledger.attempts)}"
+        try:
+            instance = plan.node(plan.first_node).instance
+            job = await first.start_job(job_id, "database-state", {"instance": instance})
+            while job.state == "running":
+                job = await first.job(job_id, wait=10.0)
+            return not schema_changed(state_from(job.result), plan.from_version)
+        except OctotuiError as error:
+            self._logs.write(None, f"the state of the database is unknown: {error}")
+            return False
+
+    # --- people --------------------------------------------------------------------------------
+
+    async def _wait_for_person(self, state: str) -> bool:
+        """Waits in ``held`` or ``needs_person``; False where nobody is there."""
+        if self._resumed:
+            # Somebody took the run up again: that is what it waited for. A command that was given
+            # while nobody ran it comes first.
+            self._resumed = False
+            await self._observe_way_back()
+            self._take_pending()
+            if self._machine.state == state:
+                self._machine.fire("retry" if state == "needs_person" else "release")
+            return True
+        if not self._settings.attended:
+            return False
+        while self._machine.state == state:
+            await self._until_commanded()
+        return True
+
+    async def _until_commanded(self) -> None:
+        self._commanded.clear()
+        await self._commanded.wait()
+
+    async def _take_commands(self) -> None:
+        while True:
+            self._take_pending()
+            await asyncio.sleep(COMMAND_PAUSE)
+
+    def _take_pending(self) -> None:
+        for command in self._journal.pending_commands():
+            try:
+                check_command(command.command, command.argument)
+                answer = self._obey(command)
+            except OctotuiError as error:
+                answer = f"refused: {error}"
+            self._append(
+                "run",
+                "command",
+                {
+                    "command": command.command,
+                    "argument": command.argument,
+                    "by": command.by,
+                    "answer": answer,
+                },
+            )
+            self._journal.answer(command.id, answer)
+            self._commanded.set()
+
+    def _obey(self, command: Command) -> str:
+        """Carries out a command, or takes note of it; the sentence says what came of it."""
+        machine = self._machine
+        marks = machine.marks
+        match command.command:
+            case "approve":
+                if machine.state != "ready":
+                    machine.fire("approve")  # refuses, and says what is possible
+                self._settings = replace(self._settings, approved=True)
+                return "approved"
+            case "hold":
+                return self._hold(command.argument)
+            case "release":
+                marks.hold = frozenset()
+                if machine.state == "held":
+                    machine.fire("release")
+                    return f"goes on with {machine.state}"
+                return "every hold is dropped"
+            case "leave-out":
+                return self._leave_out(command.argument)
+            case "rollback" | "abort" if self._is_working():
+                if command.command == "abort" and marks.changed:
+                    machine.fire("abort")  # refuses
+                if command.command == "abort":
+                    marks.wants_abort = True
+                else:
+                    marks.wants_rollback = True
+                self._phases.interrupt()
+                return "takes effect when the steps that are running have ended"
+            case name:
+                return f"the run is now {machine.fire(name)}"
+
+    def _is_working(self) -> bool:
+        return self._machine.state not in (*WAITING, *FINAL, "preflight", "ready", "rolling_back")
+
+    def _hold(self, phase: str) -> str:
+        state = self._machine.state
+        assert state is not None
+        cluster = len(self._settings.instances) > 1
+        if phase in ("", "next"):
+            in_order = state in BY_NAME and state != "rolling_back"
+            phase = following(state, cluster) if in_order else ""
+            if phase == "ready":
+                phase = "staging"
+        if phase not in HOLDABLE:
+            raise OctotuiError(f"there is nothing to hold before while the run is {state}")
+        self._machine.marks.hold |= {phase}
+        return f"will hold before {phase}"
+
+    def _leave_out(self, node: str) -> str:
+        if node not in self._failed_nodes():
+            failed = ", ".join(sorted(n for n in self._failed_nodes() if n)) or "none"
+            raise OctotuiError(f"{node} has not failed here", next_step=f"Failed: {failed}")
+        if self._machine.leads_to("leave_out") is None:
+            self._machine.fire("leave_out")  # refuses
+        self._append(f"node:{node}", "node.left-out", {"node": node})
+        for step in [s for s in self._ledger.failures if s.endswith(f"@{node}")]:
+            del self._ledger.failures[step]
+        return f"goes on with {self._machine.fire('leave_out')}, without {node}"
+
+    async def _announce(self) -> None:
+        """Tells plugins what was journalled, behind the run's back: they cannot slow it down."""
+        while True:
+            announced, self._announced = self._announced, []
+            for event in announced:
+                if event.kind == "state":
+                    await self._plugins.emit("octotui_changed", event)
+                elif event.kind.startswith("step."):
+                    await self._plugins.emit("octotui_step", event)
+            await asyncio.sleep(COMMAND_PAUSE)
+
+
+def _plannable(facts: Facts, settings: RunSettings) -> bool:
+    """Whether a plan can be made at all: the mandatory checks say so in words."""
+    if facts.cluster is None or facts.target is None:
+        return False
+    names = {node.name for node in facts.cluster.nodes}
+    for name, node in facts.nodes.items():
+        if isinstance(node, NodeProblem):
+            return False
+        instance = next((i for i in node.instances if i.name == settings.instances[name]), None)
+        if instance is None or instance.node_name not in names:
+            return False
+    return True
+
+
+def _identity(facts: Facts) -> object:
+    """What a plan rests on: if it is another, the plan is made again and approved again."""
+    assert facts.cluster is not None
+    nodes = {
+        name: (node.version, node.product_code, node.install_directory, node.instances)
+        for name, node in facts.readable_nodes.items()
+    }
+    return (facts.cluster.version, facts.cluster.maintenance, facts.target, nodes)
