@@ -48,7 +48,7 @@ def version_key(version: str) -> tuple[int, ...]:
 
 
 def load_catalogue() -> Catalogue:
-    """The packages in ``octotui_lab/packages``. Raises FileNotFoundError where they were not built."""
+    """The packages in ``octotui_lab/packages``. FileNotFoundError where they were not built."""
     file = resources.files("octotui_lab") / "packages" / "packages.json"
     listed = json.loads(file.read_text(encoding="utf-8"))
     return Catalogue(

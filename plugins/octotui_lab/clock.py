@@ -1,4 +1,4 @@
-"""Clocks of the lab. Time stamps are wall-clock epoch seconds; durations are divided by ``speed``."""
+"""Clocks of the lab. Time stamps are epoch seconds; durations are divided by ``speed``."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Schedule:
         self._listeners.remove(listener)
 
     def changed(self) -> None:
-        """Tells listeners that something changed. While time is being moved they hear at its end."""
+        """Tells listeners that something changed; while time is being moved, at its end."""
         if not self._advancing:
             for listener in tuple(self._listeners):
                 listener()
