@@ -113,15 +113,17 @@ class WsmanEndpoint:
 
     async def _answer(self, http: web.Request, body: bytes, user: str) -> tuple[int, bytes]:
         message_id = ""
+        operation = ""
         try:
             request = soap.parse(body)
             message_id = request.message_id
-            document = soap.answer(request, await self._perform(http, request, user))
+            operation = request.action.rpartition("/")[2]
+            status, document = 200, soap.answer(request, await self._perform(http, request, user))
         except Fault as fault:
-            return 500, soap.fault_answer(fault, message_id)
-        if self.lose_reply(request.action.rpartition("/")[2]) and http.transport is not None:
+            status, document = 500, soap.fault_answer(fault, message_id)
+        if self.lose_reply(operation) and http.transport is not None:
             http.transport.abort()
-        return 200, document
+        return status, document
 
     async def _perform(self, http: web.Request, request: Request, user: str) -> str:
         """Carries out an operation; the answer's body."""
