@@ -9,28 +9,27 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import octotui
 from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
-from octotui.api.facts import Facts, NodeFacts, NodeProblem
+from octotui.api.facts import Facts, NodeFacts
 from octotui.plugins import Plugins
 from octotui.run.control import check_command
-from octotui.run.findings import Judged, run_checks
-from octotui.run.gather import Wanted, gather
 from octotui.run.journal import Command, Journal
 from octotui.run.ledger import Ledger
 from octotui.run.lock import ClusterBusy, ClusterLock
 from octotui.run.logs import NodeLogs
 from octotui.run.outcome import EXIT_CODES, closing_lines
 from octotui.run.phase_runner import PhaseRunner
+from octotui.run.preflight import RunSettings, Seen, look
 from octotui.upgrade.interlocks import schema_changed
 from octotui.upgrade.machine import Marks, RunMachine
 from octotui.upgrade.phases import BY_NAME, FINAL, HOLDABLE, WAITING, following
-from octotui.upgrade.plan import Options, Plan, SmokeTest
-from octotui.upgrade.planner import make_plan, rolling_back
+from octotui.upgrade.plan import Plan
+from octotui.upgrade.planner import rolling_back
 from octotui.upgrade.steps.base import World
 from octotui.upgrade.steps.database import state_from
 
@@ -39,30 +38,6 @@ COMMAND_PAUSE = 0.2
 
 #: Approval this long after the facts were read has them read again first.
 FACTS_AGE = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class RunSettings:
-    """How this run is to be carried out; written to the journal, so without secrets.
-
-    ``approved``: ``--yes``. ``attended``: a person is there to be asked, so that the run waits for
-    one without limit; else it ends with exit code 4 where it needs one.
-    """
-
-    profile: str
-    cluster_url: str
-    to: str
-    first_node: str
-    instances: Mapping[str, str]
-    urls: Mapping[str, str]
-    options: Options
-    smoke: tuple[SmokeTest, ...]
-    backup_kind: str
-    approved: bool
-    attended: bool
-    backs_out: bool
-    hold: tuple[str, ...]
-    waived: tuple[str, ...]
 
 
 class Runner:
@@ -97,7 +72,7 @@ class Runner:
             ),
         )
         self._phases = PhaseRunner(journal.run_id, world, self._ledger, self._append, logs)
-        self._facts: Facts | None = None
+        self._seen: Seen | None = None
         self._lock: ClusterLock | None = None
         self._refused = False
         self._commanded = asyncio.Event()
@@ -199,31 +174,24 @@ class Runner:
     # --- preflight and approval ----------------------------------------------------------------
 
     async def _preflight(self) -> None:
-        settings = self._settings
-        wanted = Wanted(settings.to, settings.first_node, settings.instances, settings.backup_kind)
-        facts = await gather(self._world, wanted, self._journal.run_id)
-        self._facts = facts
-        self._journal_facts(facts)
-        if facts.cluster:
-            self._take_lock(facts.cluster.installation_id)
-        judged = run_checks(facts, self._plugins.checks, settings.waived)
-        for finding in judged:
-            subject = f"node:{finding.finding.node}" if finding.finding.node else "run"
-            self._append(subject, "finding", finding.as_json())
-        if any(finding.refuses for finding in judged) or not _plannable(facts, settings):
+        seen = await self._look()
+        self._seen = seen
+        self._journal_facts(seen.facts)
+        if seen.facts.cluster:
+            self._take_lock(seen.facts.cluster.installation_id)
+        for judged in seen.findings:
+            subject = f"node:{judged.finding.node}" if judged.finding.node else "run"
+            self._append(subject, "finding", judged.as_json())
+        if seen.plan is None:
             self._refused = True
             self._machine.fire("fail")
             return
-        plan = make_plan(
-            facts,
-            cluster_url=settings.cluster_url,
-            instances=settings.instances,
-            urls=settings.urls,
-            options=settings.options,
-            smoke=settings.smoke,
-        )
-        self._append("run", "plan", plan.as_json())
+        self._append("run", "plan", seen.plan.as_json())
         self._machine.fire("done")
+
+    async def _look(self) -> Seen:
+        checks = self._plugins.checks
+        return await look(self._world, self._settings, checks, self._journal.run_id)
 
     def _journal_facts(self, facts: Facts) -> None:
         if facts.cluster:
@@ -243,9 +211,9 @@ class Runner:
                 await self._until_commanded()
             if self._machine.state != "ready":
                 return True
-            if self._world.clock.time() - self._facts_at() > FACTS_AGE and await self._changed():
-                self._machine.fire("recheck")
+            if await self._is_another_world():
                 self._settings = replace(self._settings, approved=False)
+                self._machine.fire("recheck")
                 return True
         self._machine.marks.waiting_phase = "staging"
         self._machine.fire("approve")
@@ -254,19 +222,14 @@ class Runner:
     def _approved(self) -> bool:
         return self._settings.approved
 
-    def _facts_at(self) -> float:
-        return self._facts.at if self._facts else 0.0
-
-    async def _changed(self) -> bool:
-        """Whether the world is another one than the plan was made for."""
-        settings = self._settings
-        wanted = Wanted(settings.to, settings.first_node, settings.instances, settings.backup_kind)
-        facts = await gather(self._world, wanted, self._journal.run_id)
-        judged: list[Judged] = run_checks(facts, self._plugins.checks, settings.waived)
-        if any(finding.refuses for finding in judged) or not _plannable(facts, settings):
-            return True
-        before, self._facts = self._facts, facts
-        return before is None or _identity(before) != _identity(facts)
+    async def _is_another_world(self) -> bool:
+        """Whether the plan that was approved was made for another world than there is now."""
+        before = self._seen
+        if before and self._world.clock.time() - before.facts.at < FACTS_AGE:
+            return False
+        seen = await self._look()
+        self._seen = seen
+        return before is None or seen.plan is None or seen.identity != before.identity
 
     # --- phases --------------------------------------------------------------------------------
 
@@ -447,27 +410,3 @@ class Runner:
                 elif event.kind.startswith("step."):
                     await self._plugins.emit("octotui_step", event)
             await asyncio.sleep(COMMAND_PAUSE)
-
-
-def _plannable(facts: Facts, settings: RunSettings) -> bool:
-    """Whether a plan can be made at all: the mandatory checks say so in words."""
-    if facts.cluster is None or facts.target is None:
-        return False
-    names = {node.name for node in facts.cluster.nodes}
-    for name, node in facts.nodes.items():
-        if isinstance(node, NodeProblem):
-            return False
-        instance = next((i for i in node.instances if i.name == settings.instances[name]), None)
-        if instance is None or instance.node_name not in names:
-            return False
-    return True
-
-
-def _identity(facts: Facts) -> object:
-    """What a plan rests on: if it is another, the plan is made again and approved again."""
-    assert facts.cluster is not None
-    nodes = {
-        name: (node.version, node.product_code, node.install_directory, node.instances)
-        for name, node in facts.readable_nodes.items()
-    }
-    return (facts.cluster.version, facts.cluster.maintenance, facts.target, nodes)

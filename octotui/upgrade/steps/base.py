@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Mapping
@@ -99,6 +100,18 @@ class World:
     cache: Path
     api_key: SecretStr
     clock: Clock
+
+    async def close(self) -> None:
+        """Gives up every connection; what cannot be closed any more is closed enough."""
+        for part in (self.server, self.source, *self.nodes.values()):
+            with contextlib.suppress(OctotuiError):
+                await part.close()
+
+    async def __aenter__(self) -> World:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
 
 @dataclass(frozen=True, slots=True)

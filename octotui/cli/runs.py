@@ -1,0 +1,147 @@
+"""Runs of this machine: list them, look at one, steer it, take it up again, read its report."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+import time
+from typing import Any
+
+import rich_click as click
+
+from octotui.api.errors import OctotuiError
+from octotui.cli.follow import commands_help, follow
+from octotui.cli.lines import duration
+from octotui.run.control import check_command
+from octotui.run.directory import RunDirectory
+from octotui.run.journal import Journal
+from octotui.run.process import is_alive, start
+from octotui.run.request import resume_run
+from octotui.view import RunView, fold
+
+
+def _view(run: RunDirectory) -> RunView:
+    journal = Journal(run.journal, run.run_id)
+    try:
+        return fold(journal.events())
+    finally:
+        journal.close()
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One array.")
+def runs(as_json: bool) -> None:
+    """List the runs of this machine, oldest first."""
+    rows = [_row(run) for run in RunDirectory.all()]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for row in rows:
+        versions = f"{row['from'] or '?'} to {row['to'] or '?'}"
+        alive = "alive" if row["alive"] else ""
+        click.echo(f"{row['run']}  {row['state']:<13} {alive:<6} {versions}  {row['cluster']}")
+    if not rows:
+        click.echo("There is no run yet.")
+
+
+def _row(run: RunDirectory) -> dict[str, Any]:
+    view = _view(run)
+    return {
+        "run": run.run_id,
+        "cluster": view.cluster,
+        "state": view.state,
+        "alive": is_alive(run),
+        "pid": view.pid,
+        "from": view.from_version,
+        "to": view.to_version,
+        "started": view.started,
+        "ended": view.ended_at,
+    }
+
+
+@click.command()
+@click.argument("run", default="")
+@click.option("--json", "as_json", is_flag=True, help="One event a line.")
+def attach(run: str, as_json: bool) -> int:
+    """Look at a run from its beginning and stay with it. RUN is an id or the newest."""
+    attended = not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+    return follow(RunDirectory.find(run), as_json=as_json, attended=attended)
+
+
+@click.command()
+@click.argument("run")
+@click.option("--yes", is_flag=True, help="Approve the plan if it still waits for that.")
+@click.option("--headless", is_flag=True, help="Nobody is there to be asked.")
+@click.option("--json", "as_json", is_flag=True, help="One event a line.")
+def resume(run: str, yes: bool, headless: bool, as_json: bool) -> int:
+    """Take up RUN where it stopped: what failed is looked at, then done again.
+
+    A command given by `octotui control` while nobody ran it comes first. Of a run that has ended
+    for good its last event is shown again.
+    """
+    directory = RunDirectory.find(run)
+    view = _view(directory)
+    attended = not headless and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+    if is_alive(directory):
+        raise OctotuiError(
+            f"run {directory.run_id} is alive", next_step=f"octotui attach {directory.run_id}"
+        )
+    final = view.exit_code is not None and view.exit_code != 4
+    if not final:
+        resume_run(directory, approved=yes, attended=attended)
+        start(directory)
+    after = view.seq - 1 if final else view.seq
+    return follow(directory, as_json=as_json, attended=attended, after=after)
+
+
+@click.command()
+@click.argument("run", default="")
+def report(run: str) -> None:
+    """Print the report of a run, the newest by default."""
+    from octotui.report.markdown import render
+
+    directory = RunDirectory.find(run)
+    click.echo(render(_view(directory)), nl=False)
+
+
+@click.command(epilog="\b\n" + commands_help())
+@click.argument("run")
+@click.argument("command")
+@click.argument("argument", default="")
+def control(run: str, command: str, argument: str) -> None:
+    """Steer RUN."""
+    check_command(command, argument)
+    directory = RunDirectory.find(run)
+    journal = Journal(directory.journal, directory.run_id)
+    try:
+        if not is_alive(directory):
+            view = fold(journal.events())
+            if view.exit_code not in (None, 4):
+                raise OctotuiError(f"run {directory.run_id} has ended: {view.outcome}")
+            journal.command(command, argument, getpass.getuser())
+            click.echo(
+                f"Nobody carries out {directory.run_id} now. The command is noted and comes "
+                f"first with: octotui resume {directory.run_id}"
+            )
+            return
+        command_id = journal.command(command, argument, getpass.getuser())
+        answer = _answer(journal, directory, command_id)
+    finally:
+        journal.close()
+    if answer.startswith("refused: "):
+        raise OctotuiError(answer.removeprefix("refused: "))
+    click.echo(answer)
+
+
+def _answer(journal: Journal, run: RunDirectory, command_id: int) -> str:
+    begun = time.monotonic()
+    while is_alive(run):
+        answer = journal.get_command(command_id).answer
+        if answer is not None:
+            return answer
+        if time.monotonic() - begun > 30:
+            waited = duration(time.monotonic() - begun)
+            return f"noted; the run has not taken it within {waited}"
+        time.sleep(0.05)
+    return "noted; the run ended before it could take it"

@@ -1,0 +1,50 @@
+"""``octotui upgrade``: one command takes a cluster through an upgrade."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import rich_click as click
+
+from octotui.cli.follow import follow
+from octotui.run.process import start
+from octotui.run.request import RunRequest, create_run
+
+
+@click.command()
+@click.argument("profile")
+@click.option("--to", "to", default="", metavar="VERSION", help="Instead of the profile's.")
+@click.option("--yes", is_flag=True, help="Approve the plan, and drop the default hold.")
+@click.option("--headless", is_flag=True, help="Nobody is there to be asked.")
+@click.option("--json", "as_json", is_flag=True, help="One event a line.")
+@click.option("--waive", multiple=True, metavar="NAME", help="Waive a check that may be waived.")
+def upgrade(
+    profile: str, to: str, yes: bool, headless: bool, as_json: bool, waive: tuple[str, ...]
+) -> int:
+    """Upgrade the cluster of PROFILE, a file or a name.
+
+    The run is a process of its own: closing this terminal does not harm it. Exit codes: 0
+    succeeded; 1 failed, aborted or rolled back; 2 usage or profile; 3 refused; 4 needs a person.
+    """
+    path = checked_profile(profile)
+    attended = not headless and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+    request = RunRequest(str(path), to, approved=yes, attended=attended, waived=waive)
+    return run_and_follow(request, as_json=as_json)
+
+
+def checked_profile(name: str) -> Path:
+    """The profile's path, once it is known to be without a fault. Raises ProfileFaults."""
+    from octotui.plugins import Plugins
+    from octotui.profile import find_profile, load_profile
+
+    path = find_profile(name)
+    load_profile(path, Plugins.load())
+    return path.resolve()
+
+
+def run_and_follow(request: RunRequest, *, as_json: bool) -> int:
+    """Starts a run in a process of its own and shows it here; returns the exit code."""
+    run = create_run(request)
+    start(run)
+    return follow(run, as_json=as_json, attended=request.attended)

@@ -1,0 +1,101 @@
+"""The report of a run as Markdown: the outcome and what is not as it was found come first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from octotui.upgrade.phases import BY_NAME
+from octotui.view import RunView, StepView
+
+
+def render(view: RunView) -> str:
+    """The whole report. Times are UTC."""
+    return "\n".join(_parts(view)) + "\n"
+
+
+def _parts(view: RunView) -> Iterator[str]:
+    yield f"# {_headline(view)}"
+    yield ""
+    yield from (f"- {line}" for line in view.lines)
+    yield ""
+    yield f"Run {view.run} of {view.cluster}, {view.from_version} to {view.to_version}."
+    if view.started is not None:
+        ended = _time(view.ended_at) if view.ended_at else "still running"
+        yield f"Began {_time(view.started)}, ended {ended}."
+    yield ""
+    yield from _clocks(view)
+    yield from _nodes(view)
+    yield from _steps(view)
+    yield from _findings(view)
+    if view.commands:
+        yield "## Commands\n"
+        for command in view.commands:
+            text = f"{command['command']} {command['argument']}".strip()
+            yield f"- {command['by']}: {text}: {command['answer']}"
+        yield ""
+
+
+def _headline(view: RunView) -> str:
+    left_out = [node.name for node in view.nodes.values() if node.left_out]
+    outcome = (view.outcome or view.state).replace("_", " ")
+    return f"{outcome}, without {', '.join(left_out)}" if left_out else outcome
+
+
+def _clocks(view: RunView) -> Iterator[str]:
+    clocks = view.clocks(view.ended_at or view.state_since)
+    expected = view.plan.get("estimate", {})
+    rows = (
+        ("outage (last stop to first node serving)", clocks.outage, "outage_seconds"),
+        ("all up (last stop to all serving)", clocks.all_up, "all_up_seconds"),
+        ("maintenance mode", clocks.maintenance, "maintenance_seconds"),
+    )
+    yield "| clock | seconds | expected |"
+    yield "|---|---:|---:|"
+    for title, seconds, key in rows:
+        shown = f"{seconds:.1f}" if seconds is not None else "-"
+        yield f"| {title} | {shown} | {expected.get(key, '-')} |"
+    yield ""
+
+
+def _nodes(view: RunView) -> Iterator[str]:
+    yield "| node | version | serving |"
+    yield "|---|---|---|"
+    words = {True: "yes", False: "no", None: "unknown"}
+    for node in view.nodes.values():
+        left = " (left out)" if node.left_out else ""
+        yield f"| {node.name}{left} | {node.version} | {words[node.serving]} |"
+    yield ""
+
+
+def _steps(view: RunView) -> Iterator[str]:
+    for phase in BY_NAME:
+        steps = [s for s in view.steps.values() if s.phase == phase and s.started is not None]
+        if not steps:
+            continue
+        yield f"## {phase.replace('_', ' ')}\n"
+        for step in steps:
+            yield _step(step)
+        yield ""
+
+
+def _step(step: StepView) -> str:
+    took = ""
+    if step.started is not None and step.ended is not None:
+        took = f", {step.ended - step.started:.1f} s"
+    attempt = f", attempt {step.attempt}" if step.attempt > 1 else ""
+    what = f": {step.error['what']}" if step.error else ""
+    return f"- {step.node or 'cluster'}: {step.title}: {step.state}{took}{attempt}{what}"
+
+
+def _findings(view: RunView) -> Iterator[str]:
+    if view.findings:
+        yield "## checks\n"
+        for finding in view.findings:
+            where = f"{finding['node']}: " if finding["node"] else ""
+            yield f"- {finding['result']}: {finding['check']}: {where}{finding['evidence']}"
+        yield ""
+
+
+def _time(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))

@@ -1,0 +1,31 @@
+"""What all tests share: no skip where CI promised to have everything; no state of the user's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs, locks and caches of a test are its own."""
+    monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """With OCTOTUI_NO_SKIPS a skipped test is a failed one: CI has what it needs."""
+    report = yield
+    if os.environ.get("OCTOTUI_NO_SKIPS") and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped where no skip is tolerated: {report.longrepr}"
+    return report
+
+
+@pytest.fixture
+def repository() -> Path:
+    """The checkout that the tests lie in."""
+    return Path(__file__).parent.parent
