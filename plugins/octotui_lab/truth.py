@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from octotui_lab.model.state import Cluster
 
 
 @dataclass(slots=True)
@@ -20,3 +23,43 @@ class GroundTruth:
     def violate(self, rule: str, at: float, detail: str) -> None:
         """Notes that a safety rule was broken."""
         self.violations.append({"rule": rule, "at": at, "detail": detail})
+
+
+def whole_truth(cluster: Cluster) -> dict[str, Any]:
+    """The state of things and everything that happened, in design 8's shape."""
+    database = cluster.database
+    watchdog = {True: "enabled", False: "disabled", None: "absent"}
+    return {
+        "cluster": {
+            "maintenance": database.maintenance,
+            "initial_maintenance": cluster.initial_maintenance,
+        },
+        "database": {
+            "version": database.schema_version,
+            "upgrades": database.upgrades,
+            "backups": [
+                {
+                    "file": backup.file,
+                    "node": backup.node,
+                    "started": backup.started,
+                    "finished": backup.finished,
+                    "verified": backup.verified,
+                }
+                for backup in database.backups
+            ],
+        },
+        "nodes": {
+            node.name: {
+                "version": node.version,
+                "service": "stopped" if node.service.state == "stopped" else "running",
+                "serving": node.service.serving,
+                "installs": node.installs,
+                "draining": database.rows[node.name].draining,
+                "watchdog": watchdog[node.watchdog_enabled],
+                "start_type": node.service.start_type,
+            }
+            for node in cluster.nodes.values()
+        },
+        "violations": list(cluster.truth.violations),
+        "actions": list(cluster.truth.actions),
+    }

@@ -7,7 +7,7 @@ woken at that moment, not by polling.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from octotui_lab.clock import Timer
@@ -52,6 +52,24 @@ class Waiter:
             self._waits.remove(wait)
             if timer is not None:
                 timer.cancel()
+
+    async def stream(
+        self, lines: Sequence[str], ended: Callable[[], bool], output: Callable[[str], None]
+    ) -> None:
+        """Hands on what is added to ``lines`` as it comes, until ``ended`` says it was all."""
+        given = 0
+        at_end = False
+
+        def news() -> bool:
+            return len(lines) > given or ended()
+
+        while not at_end:
+            await self.until(news)
+            # Whether this is the end must be known before the lines are taken.
+            at_end = ended()
+            for line in lines[given:]:
+                output(line)
+                given += 1
 
     async def seconds(self, lab_seconds: float) -> None:
         """Waits that many lab seconds (before division by speed)."""

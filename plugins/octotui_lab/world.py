@@ -12,29 +12,19 @@ from typing import Any, Literal
 
 from octotui_lab.catalogue import INSTALLED_AT_START, Catalogue, load_catalogue
 from octotui_lab.clock import Clock
-from octotui_lab.faults import FaultSet
 from octotui_lab.model import installer, schema, server_verbs, services, sql, tasks
 from octotui_lab.model import program as programs
+from octotui_lab.model.creation import new_cluster
 from octotui_lab.model.program import Program
 from octotui_lab.model.sql import Statement
-from octotui_lab.model.state import (
-    Cluster,
-    Database,
-    Durations,
-    Node,
-    NodeRow,
-    ServerTask,
-    StartType,
-)
-from octotui_lab.rules import Rules
+from octotui_lab.model.state import Cluster, Durations, ServerTask, StartType
 from octotui_lab.schedule import Schedule
-from octotui_lab.truth import GroundTruth
+from octotui_lab.truth import whole_truth
 
 #: What a client of a node's REST API meets: no listener, 503 while it boots, or the API.
 RestState = Literal["refused", "booting", "up"]
 
 INSTALLATION_ID = "5f0c7a52-9d3e-4b57-8a8e-0c70b05e0001"
-_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,52 +73,21 @@ class World:
         ``maintenance`` is how maintenance mode is found. Raises ValueError for a fault that does
         not exist or has a bad value, and for a number of nodes below 1.
         """
-        if nodes < 1:
-            raise ValueError(f"a lab needs at least one node, not {nodes}")
-        schedule = Schedule(clock)
-        catalogue = catalogue or load_catalogue()
-        installed = catalogue.by_version(version)
-        if installed is None:
-            raise ValueError(f"the lab has no package of version {version}")
-        names = [f"OCTO{number}" for number in range(1, nodes + 1)]
-        cluster = Cluster(
-            schedule=schedule,
-            catalogue=catalogue,
-            faults=FaultSet(nodes),
+        cluster = new_cluster(
+            nodes,
+            Schedule(clock),
+            catalogue or load_catalogue(),
+            root=root,
+            version=version,
+            maintenance=maintenance,
             durations=durations or Durations(),
-            nodes={
-                name: Node(
-                    name=name,
-                    scope=f"node{number}",
-                    root=f"{root}/{name}",
-                    version=version,
-                    product_code=installed.product_code,
-                    boot_time=schedule.now - 12 * _DAY,
-                    stopped_at=schedule.now - 12 * _DAY,
-                    listen_prefixes=("http://localhost:8080/",),
-                )
-                for number, name in enumerate(names, start=1)
-            },
-            database=Database(
-                schema_version=version,
-                history=[
-                    (version, schedule.now - 40 * _DAY),
-                    ("2025.1.10389", schedule.now - 130 * _DAY),
-                ],
-                rows={name: NodeRow() for name in names},
-                maintenance=maintenance,
-            ),
-            truth=GroundTruth(),
-            rules=Rules(),
-            initial_version=version,
-            initial_maintenance=maintenance,
         )
         world = cls(cluster)
         for text in faults:
             world.add_fault(text)
         for node in cluster.nodes.values():
             services.serve_from_beginning(cluster, node)
-            schedule.follow(services.watchdog(cluster, node))
+            cluster.schedule.follow(services.watchdog(cluster, node))
         return world
 
     def advance(self) -> None:
@@ -182,45 +141,10 @@ class World:
         was found. That judgement is not kept.
         """
         self.advance()
-        cluster, database = self._cluster, self._cluster.database
-        watchdog = {True: "enabled", False: "disabled", None: "absent"}
-        violations = list(cluster.truth.violations)
+        told = whole_truth(self._cluster)
         if final:
-            violations += cluster.rules.at_end(cluster)
-        return {
-            "cluster": {
-                "maintenance": database.maintenance,
-                "initial_maintenance": cluster.initial_maintenance,
-            },
-            "database": {
-                "version": database.schema_version,
-                "upgrades": database.upgrades,
-                "backups": [
-                    {
-                        "file": backup.file,
-                        "node": backup.node,
-                        "started": backup.started,
-                        "finished": backup.finished,
-                        "verified": backup.verified,
-                    }
-                    for backup in database.backups
-                ],
-            },
-            "nodes": {
-                node.name: {
-                    "version": node.version,
-                    "service": "stopped" if node.service.state == "stopped" else "running",
-                    "serving": node.service.serving,
-                    "installs": node.installs,
-                    "draining": database.rows[node.name].draining,
-                    "watchdog": watchdog[node.watchdog_enabled],
-                    "start_type": node.service.start_type,
-                }
-                for node in cluster.nodes.values()
-            },
-            "violations": violations,
-            "actions": list(cluster.truth.actions),
-        }
+            told["violations"] += self._cluster.rules.at_end(self._cluster)
+        return told
 
     def waive_drain(self, node: str) -> None:
         """A person allows this node's next stop although tasks still run (R7)."""

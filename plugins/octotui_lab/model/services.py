@@ -144,6 +144,7 @@ def _gone(cluster: Cluster, node: Node, clean: bool) -> None:
     service.serving = False
     service.course = None
     node.stopped_at = cluster.now
+    cluster.truth.act(cluster.now, node.name, "service-stopped", clean=clean)
     if row.heartbeats_since is not None:
         row.last_seen = schema.last_heartbeat(cluster, row)
         row.heartbeats_since = None
