@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,14 @@ _OS = "Microsoft Windows Server 2022 Standard 10.0.20348"
 _POWERSHELL = "5.1.20348.2849"
 _DISK_SIZE = 128 * 1024**3
 _DISK_FREE = 85 * 1024**3
+
+
+@dataclass(eq=False)
+class Background:
+    """Work of the host's own, and how many bytes of output it has written so far."""
+
+    task: asyncio.Task[None]
+    output_size: int = 0
 
 
 class WindowsHost:
@@ -66,7 +75,9 @@ class WindowsHost:
         #: Where the server is, or would be, installed.
         self.install_directory = Path(install_directory(node))
         #: What runs on this host whether or not anybody is connected, by the name it was given.
-        self.background: dict[str, asyncio.Task[None]] = {}
+        self.background: dict[str, Background] = {}
+        #: Machine-wide mutexes that are held now.
+        self.mutexes: set[str] = set()
         self._calls = host_calls.HostCalls(self)
         self._files = host_files.HostFiles(
             self.root, self.program_data, self.home, self.install_directory, server_program
@@ -88,12 +99,25 @@ class WindowsHost:
     def in_background(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Starts work that belongs to the host and not to whoever asked for it."""
         task = asyncio.get_running_loop().create_task(work, name=f"{self.name} {name}")
-        self.background[name] = task
-        task.add_done_callback(lambda _: self.background.pop(name, None))
+        self.background[name] = Background(task)
+
+        def ended(_: asyncio.Task[None]) -> None:
+            del self.background[name]
+            self.world.schedule.changed()
+
+        task.add_done_callback(ended)
+
+    def wrote(self, name: str, size: int) -> None:
+        """Background work has written output, ``size`` bytes in all: wakes whoever waits for it."""
+        self.background[name].output_size = size
+        self.world.schedule.changed()
+
+    def new_process_id(self) -> int:
+        return self.node.new_process_id()
 
     async def close(self) -> None:
         """Ends everything that runs in the background."""
-        tasks = list(self.background.values())
+        tasks = [work.task for work in self.background.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,55 @@
+"""Parking a host: nothing may start its Octopus services until it is unparked."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from octotui_lab import agent_facts
+from octotui_lab.hosts import WindowsHost
+
+Parked = dict[str, Any]
+
+
+def parked(host: WindowsHost) -> Parked | None:
+    """What was found before the host was parked; None on one that is not."""
+    file = host.octotui_directory / "parked.json"
+    if not file.exists():
+        return None
+    found: Parked = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def park(host: WindowsHost) -> Parked:
+    """Writes down what is found, then disables services and watchdog."""
+    found = parked(host)
+    if found is None:
+        found = {
+            "services": [
+                {key: service[key] for key in ("name", "instance", "state", "start_type")}
+                for service in agent_facts.services(host)["services"]
+            ],
+            "watchdog": agent_facts.watchdog(host),
+        }
+        file = host.octotui_directory / "parked.json"
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps(found), encoding="utf-8")
+        part.replace(file)
+    for service in host.services():
+        host.set_start_type(service["name"], "disabled")
+    for task in agent_facts.watchdog(host):
+        host.set_task_enabled(task["name"], False)
+    return found
+
+
+def unpark(host: WindowsHost) -> Parked:
+    """Puts back what was found and forgets it."""
+    found = parked(host)
+    if found is None:
+        return {"services": [], "watchdog": []}
+    for service in found["services"]:
+        host.set_start_type(service["name"], service["start_type"])
+    for task in found["watchdog"]:
+        host.set_task_enabled(task["name"], task["enabled"])
+    (host.octotui_directory / "parked.json").unlink()
+    return found
