@@ -5,10 +5,14 @@ from __future__ import annotations
 import base64
 import os
 import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import web
 
 
 def find_powershell() -> Path:
@@ -50,3 +54,46 @@ def encoded(script: str, stdin: bytes = b"") -> Command:
     """The script as ``-EncodedCommand``."""
     text = base64.b64encode(script.encode("utf-16-le")).decode()
     return Command(f"powershell.exe -NoProfile -NonInteractive -EncodedCommand {text}", stdin)
+
+
+class ScriptedWorld:
+    """Answers the primitive calls of a node from a table, and keeps what was asked.
+
+    An answer is a dict, a list of dicts for calls in sequence, or a sentence to refuse with.
+    """
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers: dict[str, Any] = {"registry": {"keys": {}}} | {
+            name.replace("_", "-"): answer for name, answer in answers.items()
+        }
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.url = ""
+
+    def of(self, call: str) -> list[dict[str, Any]]:
+        """The arguments of every such call so far."""
+        return [arguments for name, arguments in self.asked if name == call]
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        call = request.match_info["call"]
+        self.asked.append((call, await request.json()))
+        answer = self.answers.get(call, f"no call {call}")
+        if isinstance(answer, list):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        if isinstance(answer, str):
+            return web.Response(status=400, text=answer)
+        return web.json_response(answer)
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[ScriptedWorld]:
+        application = web.Application()
+        application.router.add_post("/windows/{node}/{call}", self._answer)
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+        try:
+            yield self
+        finally:
+            await runner.cleanup()

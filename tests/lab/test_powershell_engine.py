@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from octotui_lab.powershell.engine import KILLED, PowerShellEngine, PowerShellMissing
-from tests.lab.powershell_support import Command, encoded, find_powershell
+from tests.lab.powershell_support import Command, ScriptedWorld, encoded, find_powershell
 
 pytestmark = [pytest.mark.powershell, pytest.mark.asyncio(loop_scope="module")]
 
@@ -28,8 +28,10 @@ if ($What -eq 'error') { Write-Error 'it bent' }
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PowerShellEngine]:
     root = tmp_path_factory.mktemp("node")
-    # Nothing here asks the lab's world: the address is never called.
-    async with PowerShellEngine(find_powershell(), root, "http://127.0.0.1:9", "OCTO1") as running:
+    async with (
+        ScriptedWorld().serve() as world,
+        PowerShellEngine(find_powershell(), root, world.url, "OCTO1") as running,
+    ):
         yield running
 
 

@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import signal
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -25,7 +26,8 @@ from octotui_lab.powershell.command_line import (
     UnusableArguments,
     understand,
 )
-from octotui_lab.powershell.node import prepare_node
+from octotui_lab.powershell.node import prepare_node, registry_file
+from octotui_lab.powershell.registry import refresh_registry
 from octotui_lab.remote import RemoteCommand
 
 #: What the calls of an engine that died exit with: Windows' code for a process that was ended.
@@ -47,6 +49,8 @@ class _Process:
     """A running engine and what its calls are waiting for."""
 
     process: asyncio.subprocess.Process
+    answers: asyncio.StreamReader
+    requests: asyncio.StreamWriter
     calls: dict[int, asyncio.Queue[dict[str, Any] | None]] = field(default_factory=dict)
     reader: asyncio.Task[None] | None = None
 
@@ -102,6 +106,12 @@ class PowerShellEngine:
             command.write_stderr(f"{error}\r\n".encode())
             return BAD_ARGUMENTS
         engine = await self._running()
+        await asyncio.to_thread(
+            refresh_registry,
+            registry_file(self._node_root),
+            self._control_url,
+            self._node_name,
+        )
         async for answer in self._answers(engine, invocation, command.user, stdin):
             if "stdout" in answer:
                 command.write_stdout(answer["stdout"].encode())
@@ -161,30 +171,52 @@ class PowerShellEngine:
 
     async def _start(self) -> _Process:
         environment = prepare_node(self._node_root, self._control_url, self._node_name)
-        try:
-            process = await asyncio.create_subprocess_exec(
-                os.fspath(self._pwsh),
-                "-NoProfile",
-                "-NonInteractive",
-                "-File",
-                os.fspath(_HOST),
-                os.fspath(_SHIM),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                env=environment,
-                start_new_session=True,
+        # A folder of its own: socket paths are short, and nobody else may connect.
+        with tempfile.TemporaryDirectory(prefix="octotui-") as folder:
+            channel = Path(folder) / "engine"
+            connected: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
+            connected = asyncio.get_running_loop().create_future()
+            server = await asyncio.start_unix_server(
+                lambda reader, writer: connected.set_result((reader, writer)),
+                channel,
                 limit=_LINE_LIMIT,
             )
-        except OSError as error:
-            raise PowerShellMissing(f"{self._pwsh} cannot be started: {error.strerror}") from error
-        assert process.stdout is not None
-        line = await process.stdout.readline()
-        if not line.startswith(b"{"):
-            await process.wait()
-            raise PowerShellMissing(f"{self._pwsh} ended before it could take a call")
-        engine = _Process(process)
+            async with server:
+                process = await self._spawn(channel, environment)
+                ended = asyncio.create_task(process.wait())
+                await asyncio.wait((connected, ended), return_when=asyncio.FIRST_COMPLETED)
+                if not connected.done():
+                    raise PowerShellMissing(
+                        f"{self._pwsh} ended before it could take a call; {self._log} may say why"
+                    )
+                ended.cancel()
+        engine = _Process(process, *connected.result())
         engine.reader = asyncio.create_task(_read_answers(engine))
         return engine
+
+    async def _spawn(
+        self, channel: Path, environment: dict[str, str]
+    ) -> asyncio.subprocess.Process:
+        arguments = ("-NoProfile", "-NonInteractive", "-File", _HOST, channel, _SHIM)
+        with self._log.open("wb") as log:
+            try:
+                return await asyncio.create_subprocess_exec(
+                    self._pwsh,
+                    *arguments,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=environment,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise PowerShellMissing(
+                    f"{self._pwsh} cannot be started: {error.strerror}"
+                ) from error
+
+    @property
+    def _log(self) -> Path:
+        return self._node_root / "powershell.log"
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
@@ -200,21 +232,21 @@ def _kill(process: asyncio.subprocess.Process) -> None:
 
 async def _send(engine: _Process, request: dict[str, Any]) -> None:
     """A request to an engine that is gone is lost; its calls are told by the reader."""
-    assert engine.process.stdin is not None
-    with contextlib.suppress(ConnectionError, BrokenPipeError):
-        engine.process.stdin.write(json.dumps(request).encode() + b"\n")
-        await engine.process.stdin.drain()
+    with contextlib.suppress(ConnectionError):
+        engine.requests.write(json.dumps(request).encode() + b"\n")
+        await engine.requests.drain()
 
 
 async def _read_answers(engine: _Process) -> None:
-    assert engine.process.stdout is not None
     try:
-        while line := await engine.process.stdout.readline():
-            answer = json.loads(line)
-            queue = engine.calls.get(answer.get("call", 0))
-            if queue is not None:
-                queue.put_nowait(answer)
+        with contextlib.suppress(ConnectionError):
+            while line := await engine.answers.readline():
+                answer = json.loads(line)
+                queue = engine.calls.get(answer.get("call", 0))
+                if queue is not None:
+                    queue.put_nowait(answer)
     finally:
-        await engine.process.wait()
+        engine.requests.close()
         for queue in engine.calls.values():
             queue.put_nowait(None)
+        await engine.process.wait()

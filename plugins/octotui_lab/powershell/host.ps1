@@ -1,16 +1,20 @@
-# The one PowerShell process of a simulated node. Takes calls as lines of JSON on standard input and
-# runs each in a runspace of its own; answers with lines of JSON on standard output:
+# The one PowerShell process of a simulated node. Takes calls as lines of JSON from the socket $Channel
+# and runs each in a runspace of its own; answers with lines of JSON:
 #   in   {"call": N, "file": PATH, "arguments": [...], "user": NAME, "lines": [...]}   as powershell.exe -File
 #        {"call": N, "text": SCRIPT, "user": NAME, "lines": [...]}                     as -EncodedCommand
 #        {"call": N, "stop": true}
 #   out  {"ready": PID}   {"call": N, "stdout": TEXT}   {"call": N, "stderr": TEXT}   {"call": N, "exit": CODE}
-# What a started scheduled task runs comes through $board.Tasks, put there by the shim.
-param([string]$Shim)
+# What a started scheduled task runs comes through $board.Tasks, put there by the shim. The channel is
+# a socket because programs that scripts start inherit standard input and output.
+param([string]$Channel, [string]$Shim)
 $ErrorActionPreference = 'Stop'
 
 $utf8 = [System.Text.UTF8Encoding]::new($false)
-$commands = [System.IO.StreamReader]::new([Console]::OpenStandardInput(), $utf8)
-$answers = [System.IO.StreamWriter]::new([Console]::OpenStandardOutput(), $utf8)
+$socket = [System.Net.Sockets.Socket]::new('Unix', 'Stream', 'Unspecified')
+$socket.Connect([System.Net.Sockets.UnixDomainSocketEndPoint]::new($Channel))
+$stream = [System.Net.Sockets.NetworkStream]::new($socket, $true)
+$commands = [System.IO.StreamReader]::new($stream, $utf8)
+$answers = [System.IO.StreamWriter]::new($stream, $utf8)
 $answers.AutoFlush = $true
 
 $board = @{
@@ -99,9 +103,6 @@ function Invoke-Command-Line($command) {
     }
 }
 
-# Nothing that a script does to the console may reach the channel.
-[Console]::SetIn([System.IO.TextReader]::Null)
-[Console]::SetOut([System.IO.TextWriter]::Null)
 Send-Answer @{ ready = $PID }
 $next = $commands.ReadLineAsync()
 while ($true) {

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-_PROGRAM = Path(__file__).parent / "bin" / "windows_program.py"
+_IMPORTED_FROM = Path(__file__).parents[2]
 
 #: Programs on the node's own PATH. Octopus.Server.exe lies in the install directory instead.
 PROGRAMS = ("msiexec.exe", "sc.exe", "icacls.exe")
@@ -17,8 +17,9 @@ PROGRAMS = ("msiexec.exe", "sc.exe", "icacls.exe")
 
 def windows_program() -> bytes:
     """The content of an executable that does in the lab's world what its own name says."""
-    python = shlex.quote(sys.executable)
-    return f'#!/bin/sh\nexec {python} -ISs {shlex.quote(str(_PROGRAM))} "$0" "$@"\n'.encode()
+    python = f"{shlex.quote(sys.executable)} -sS -m octotui_lab.powershell.windows_program"
+    path = shlex.quote(str(_IMPORTED_FROM))
+    return f'#!/bin/sh\nPYTHONPATH={path} exec {python} "$0" "$@"\n'.encode()
 
 
 def prepare_node(node_root: Path, control_url: str, node_name: str) -> dict[str, str]:
