@@ -6,7 +6,8 @@ No escape codes, no cursor movement, one line a fact. Times are local.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from octotui.api.events import Event
 from octotui.upgrade.phases import BY_NAME
@@ -22,6 +23,15 @@ def duration(seconds: float) -> str:
     hours, rest = divmod(whole, 3600)
     minutes, secs = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
+
+
+def finding_line(finding: Mapping[str, Any]) -> str:
+    """A finding in one line: result, check, where, evidence, and what to do about it."""
+    where = f"{finding['node']}: " if finding["node"] else ""
+    fix = f" {finding['fix']}" if finding["fix"] and finding["result"] != "pass" else ""
+    waived = " (waived)" if finding["waived"] else ""
+    evidence = f"{where}{finding['evidence']}{fix}"
+    return f"{finding['result']:<5} {finding['check']}: {evidence}{waived}"
 
 
 class PlainLines:
@@ -94,11 +104,7 @@ class PlainLines:
             case "facts.problem":
                 return [f"  {data.get('node') or data.get('about')}: {data['problem']}"]
             case "finding":
-                where = f"{data['node']}: " if data["node"] else ""
-                fix = f" {data['fix']}" if data["fix"] and data["result"] != "pass" else ""
-                waived = " (waived)" if data["waived"] else ""
-                evidence = f"{where}{data['evidence']}{fix}"
-                return [f"  {data['result']:<5} {data['check']}: {evidence}{waived}"]
+                return [f"  {finding_line(data)}"]
             case "plan":
                 estimate = data["estimate"]
                 return [

@@ -13,7 +13,6 @@ from typing import Any
 import rich_click as click
 
 import octotui
-from octotui.api.errors import OctotuiError
 
 #: Command to the module and attribute that hold it.
 _COMMANDS = {
@@ -71,11 +70,13 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(2)
-    except OctotuiError as error:
-        if debug:
+    except BrokenPipeError:
+        sys.exit(130)
+    except Exception as error:
+        from octotui.api.errors import OctotuiError  # costs more than --version may take
+
+        if debug or not isinstance(error, OctotuiError):
             raise
         click.echo(f"octotui: {error}", err=True)
         sys.exit(2)
-    except BrokenPipeError:
-        sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)

@@ -9,7 +9,7 @@ import time
 import rich_click as click
 
 from octotui.api.errors import OctotuiError
-from octotui.cli.lines import duration
+from octotui.cli.lines import duration, finding_line
 from octotui.cli.upgrade import checked_profile
 from octotui.run.findings import Judged
 from octotui.run.request import RunRequest
@@ -74,11 +74,7 @@ def _look(profile: str, to: str, waived: tuple[str, ...]) -> tuple[list[Judged],
 
 def _print(findings: list[Judged]) -> None:
     for judged in findings:
-        finding = judged.finding
-        where = f"{finding.node}: " if finding.node else ""
-        fix = f" {finding.fix}" if finding.fix and finding.result != "pass" else ""
-        waived = " (waived)" if judged.waived else ""
-        click.echo(f"{finding.result:<5} {finding.check}: {where}{finding.evidence}{fix}{waived}")
+        click.echo(finding_line(judged.as_json()))
 
 
 def _print_plan(made: Plan, phases: list[str]) -> None:

@@ -76,6 +76,7 @@ class Runner:
         self._lock: ClusterLock | None = None
         self._refused = False
         self._commanded = asyncio.Event()
+        self._worst_lag = 0.0  # how late the event loop ever was: a starved loop shows here
         self._announced: list[Event] = []
 
     # --- journalling ---------------------------------------------------------------------------
@@ -108,6 +109,9 @@ class Runner:
             self._append("run", "run.started", self._started())
         else:
             self._append("run", "run.resumed", {"pid": os.getpid(), "state": self._machine.state})
+        for problem in self._plugins.problems:
+            text = f"{problem.distribution} {problem.version}: {problem.problem}"
+            self._append("run", "plugin.problem", {"plugin": problem.plugin, "problem": text})
         try:
             async with asyncio.TaskGroup() as group:
                 chores = [
@@ -168,7 +172,16 @@ class Runner:
         outcome = "refused" if self._refused else self._machine.state
         code = EXIT_CODES[outcome]
         lines = closing_lines(outcome, self._ledger, self._journal.run_id)
-        self._append("run", "run.ended", {"outcome": outcome, "exit_code": code, "lines": lines})
+        self._append(
+            "run",
+            "run.ended",
+            {
+                "outcome": outcome,
+                "exit_code": code,
+                "lines": lines,
+                "worst_lag_seconds": round(self._worst_lag, 4),
+            },
+        )
         return code
 
     # --- preflight and approval ----------------------------------------------------------------
@@ -316,9 +329,12 @@ class Runner:
         await self._commanded.wait()
 
     async def _take_commands(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             self._take_pending()
+            due = loop.time() + COMMAND_PAUSE
             await asyncio.sleep(COMMAND_PAUSE)
+            self._worst_lag = max(self._worst_lag, loop.time() - due)
 
     def _take_pending(self) -> None:
         for command in self._journal.pending_commands():
