@@ -1,1 +1,0 @@
-"""Loading plugins in isolation, naming them, calling their hooks."""
