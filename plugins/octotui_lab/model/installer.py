@@ -8,9 +8,8 @@ from octotui_lab.catalogue import LabPackage, version_key
 from octotui_lab.model import program as programs
 from octotui_lab.model import services
 from octotui_lab.model.msi_arguments import MsiArguments, parse
-from octotui_lab.model.program import Program
+from octotui_lab.model.program import Program, Run
 from octotui_lab.model.state import PACKAGE_FILES, Cluster, Node
-from octotui_lab.schedule import Course
 
 FATAL = 1603
 NOT_INSTALLED = 1605
@@ -36,7 +35,7 @@ def start(
 ) -> Program:
     """Starts msiexec. ``sha256`` is of the file that ``/i`` names, None where there is none."""
 
-    def course(program: Program) -> Course:
+    def work(program: Program) -> Run:
         # Another msiexec of this node holds the mutex; this one is not yet among its programs.
         if any(p.name == "msiexec" and p is not program for p in node.programs.values()):
             busy = True
@@ -45,16 +44,17 @@ def start(
         parsed = parse(arguments)
         program.log.append(f"=== Logging started: {program.command_line} ===")
         if busy:
-            yield from _refuse(program, BUSY, "Another installation is already in progress.")
+            exit_code = yield from _refuse(program, BUSY, "Another installation is in progress.")
         elif parsed.package:
-            yield from _install(cluster, node, program, parsed, sha256)
+            exit_code = yield from _install(cluster, node, program, parsed, sha256)
         elif parsed.product_code:
-            yield from _uninstall(cluster, node, program, parsed)
+            exit_code = yield from _uninstall(cluster, node, program, parsed)
         else:
-            yield from _refuse(program, BAD_COMMAND_LINE, "Invalid command line argument.")
-        program.log.append(f"MainEngineThread is returning {program.exit_code}")
+            exit_code = yield from _refuse(program, BAD_COMMAND_LINE, "Invalid command line.")
+        program.log.append(f"MainEngineThread is returning {exit_code}")
+        return exit_code
 
-    return programs.run(cluster, node, "msiexec", arguments, user, course)
+    return programs.run(cluster, node, "msiexec", arguments, user, work)
 
 
 def busy(cluster: Cluster, node: Node) -> bool:
@@ -64,19 +64,16 @@ def busy(cluster: Cluster, node: Node) -> bool:
 
 def _install(
     cluster: Cluster, node: Node, program: Program, args: MsiArguments, sha256: str | None
-) -> Course:
+) -> Run:
     if sha256 is None:
-        yield from _refuse(program, CANNOT_BE_OPENED, "This package could not be opened.")
-        return
+        return (yield from _refuse(program, CANNOT_BE_OPENED, "This package could not be opened."))
     package = cluster.catalogue.by_hash(sha256)
     cluster.rules.msi_installs(cluster, node, sha256, args)
     if package is None:
-        yield from _refuse(program, NO_VALID_PACKAGE, "This is no valid installation package.")
-        return
+        return (yield from _refuse(program, NO_VALID_PACKAGE, "This is no valid package."))
     code = int(cluster.faults.take(node.scope, "msi-exit") or 0)
     if code in _AT_ONCE:
-        yield from _refuse(program, code, "The installation was refused.")
-        return
+        return (yield from _refuse(program, code, "The installation was refused."))
     detail = {"version": package.version, "sha256": sha256, "arguments": list(program.arguments)}
     cluster.truth.act(cluster.now, node.name, "msi-install", **detail)
     duration = cluster.seconds(node, cluster.durations.msi)
@@ -89,14 +86,13 @@ def _install(
         program.log.append("Action ended: InstallFinalize. Return value 3.")
         program.log.append("Rolling back the installation.")
         yield duration * _FAILS_AT
-        program.exit_code = code
-        return
+        return code
     yield duration
     _take_effect(cluster, node, package)
     if code in _RESTART_CODES:
         node.pending_reboot.append("PendingFileRenameOperations")
     program.log.append("Installation completed successfully.")
-    program.exit_code = code
+    return code
 
 
 def _obstacle(cluster: Cluster, node: Node, package: LabPackage, program: Program) -> int:
@@ -121,10 +117,9 @@ def _take_effect(cluster: Cluster, node: Node, package: LabPackage) -> None:
         node.missing_files = tuple(f for f in PACKAGE_FILES if f == "Octopus.Core.dll")
 
 
-def _uninstall(cluster: Cluster, node: Node, program: Program, args: MsiArguments) -> Course:
+def _uninstall(cluster: Cluster, node: Node, program: Program, args: MsiArguments) -> Run:
     if not node.product_code or args.product_code.lower() != node.product_code.lower():
-        yield from _refuse(program, NOT_INSTALLED, "This product is not installed.")
-        return
+        return (yield from _refuse(program, NOT_INSTALLED, "This product is not installed."))
     cluster.truth.act(
         cluster.now,
         node.name,
@@ -139,10 +134,10 @@ def _uninstall(cluster: Cluster, node: Node, program: Program, args: MsiArgument
     node.product_code = ""
     node.missing_files = ()
     program.log.append("Removal completed successfully.")
-    program.exit_code = 0
+    return 0
 
 
-def _refuse(program: Program, code: int, reason: str) -> Course:
+def _refuse(program: Program, code: int, reason: str) -> Run:
     yield _REFUSAL
     program.log.append(reason)
-    program.exit_code = code
+    return code

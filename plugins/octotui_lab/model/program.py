@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from octotui_lab.model.state import Cluster, Node
 from octotui_lab.schedule import Course, Following
+
+#: What a program does: the lab seconds until its next moment, at last its exit code.
+Run: TypeAlias = Generator[float, None, int]
+
+#: The exit code of a program that was ended by somebody else.
+KILLED = -1
 
 
 @dataclass(eq=False)
@@ -38,12 +45,12 @@ def run(
     name: str,
     arguments: Sequence[str],
     user: str,
-    course: Callable[[Program], Course],
+    work: Callable[[Program], Run],
 ) -> Program:
-    """Starts a program whose course sets ``exit_code``; it ends when the course does."""
+    """Starts a program; it has ended once its exit code is there."""
     program = Program(node.new_process_id(), name, tuple(arguments), user, cluster.now)
     node.programs[program.id] = program
-    program.following = cluster.schedule.follow(_until_end(node, program, course(program)))
+    program.following = cluster.schedule.follow(_until_end(node, program, work(program)))
     return program
 
 
@@ -60,10 +67,10 @@ def log_line(cluster: Cluster, program_id: int, level: str, message: str) -> str
     return f"{stamp}   {program_id:>5}      1  {level:<5}  {message}"
 
 
-def _until_end(node: Node, program: Program, course: Course) -> Course:
+def _until_end(node: Node, program: Program, work: Run) -> Course:
+    exit_code = KILLED
     try:
-        yield from course
+        exit_code = yield from work
     finally:
-        if program.exit_code is None:
-            program.exit_code = -1
+        program.exit_code = exit_code
         del node.programs[program.id]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from octotui_lab.model import program as programs
 from octotui_lab.model import schema, services, tasks
 from octotui_lab.model.msi_arguments import install_directory
-from octotui_lab.model.program import Program, log_line
+from octotui_lab.model.program import Program, Run, log_line
 from octotui_lab.model.state import INSTANCE, SERVICE, Cluster, Node, ServiceState
 from octotui_lab.schedule import Course
 
@@ -32,23 +32,22 @@ def start(cluster: Cluster, node: Node, arguments: Sequence[str], user: str) -> 
     verb = next((a for a in arguments if not a.startswith("-")), "")
     options = _options(arguments)
 
-    def course(program: Program) -> Course:
+    def work(program: Program) -> Run:
         if node.missing_files:
             program.lines.append("An assembly specified in Octopus.Server.deps.json was not found.")
-            program.exit_code = ASSEMBLY_MISSING
-        elif verb not in _VERBS:
+            return ASSEMBLY_MISSING
+        if verb not in _VERBS:
             program.lines.append(f"Command '{verb}' is not supported")
-            program.exit_code = UNKNOWN_COMMAND
-        elif options.get("instance", INSTANCE) not in {INSTANCE, "*"}:
+            return UNKNOWN_COMMAND
+        if options.get("instance", INSTANCE) not in {INSTANCE, "*"}:
             program.lines.append(
                 f"Instance {options['instance']} of application OctopusServer "
                 "has not been configured on this machine."
             )
-            program.exit_code = FAILED
-        else:
-            yield from _VERBS[verb](_Call(cluster, node, program, options))
+            return FAILED
+        return (yield from _VERBS[verb](_Call(cluster, node, program, options)))
 
-    return programs.run(cluster, node, "Octopus.Server", arguments, user, course)
+    return programs.run(cluster, node, "Octopus.Server", arguments, user, work)
 
 
 class _Call:
@@ -68,40 +67,37 @@ class _Call:
     def say(self, text: str) -> None:
         self.program.lines.extend(text.splitlines())
 
-    def end(self, exit_code: int = 0) -> None:
-        self.program.exit_code = exit_code
-
     @property
     def wants_json(self) -> bool:
         return self.options.get("format", "").lower() == "json"
 
 
-def _version(call: _Call) -> Course:
+def _version(call: _Call) -> Run:
     version = call.node.version
     if call.wants_json:
         call.say(json.dumps({"MajorMinorPatch": version, "NuGetVersion": version}, indent=2))
     else:
         call.say(version)
-    call.end()
     yield from ()
+    return 0
 
 
-def _list_instances(call: _Call) -> Course:
+def _list_instances(call: _Call) -> Run:
     file = configuration_file(call.node)
     if call.wants_json:
         call.say(json.dumps([{"InstanceName": INSTANCE, "ConfigurationFilePath": file}], indent=2))
     else:
         call.say(f"Instance '{INSTANCE}' uses configuration '{file}'.")
-    call.end()
     yield from ()
+    return 0
 
 
-def _show_configuration(call: _Call) -> Course:
+def _show_configuration(call: _Call) -> Run:
     # Even with --noconsolelogging lines can come before the JSON (domain.md 2.3).
     call.write("INFO", f"Using instance {INSTANCE}")
     call.say(json.dumps(configuration(call.cluster, call.node), indent=2))
-    call.end()
     yield from ()
+    return 0
 
 
 def configuration(cluster: Cluster, node: Node) -> dict[str, object]:
@@ -124,20 +120,19 @@ def configuration(cluster: Cluster, node: Node) -> dict[str, object]:
     }
 
 
-def _service(call: _Call) -> Course:
+def _service(call: _Call) -> Run:
     if "stop" in call.options:
         yield from _service_stop(call)
-    elif "start" in call.options:
-        yield from _service_start(call)
-    else:
-        call.write("ERROR", "service needs --start or --stop")
-        call.end(FAILED)
+        # Whatever came of it (domain.md 2.4).
+        return 0
+    if "start" in call.options:
+        return (yield from _service_start(call))
+    call.write("ERROR", "service needs --start or --stop")
+    return FAILED
 
 
 def _service_stop(call: _Call) -> Course:
-    """Ends with 0 whatever came of it (``domain.md`` 2.4)."""
     cluster, node = call.cluster, call.node
-    call.end()
     if node.service.state == "stopped":
         call.write("INFO", f"The {SERVICE} service is not running")
         return
@@ -158,38 +153,35 @@ def _service_stop(call: _Call) -> Course:
     call.write("ERROR", "The service could not be stopped")
 
 
+def _service_start(call: _Call) -> Run:
+    cluster, node = call.cluster, call.node
+    if problem := services.start(cluster, node, "service --start"):
+        call.write("ERROR", problem)
+        return FAILED
+    call.write("INFO", "Waiting for service to become Running")
+    for _ in range(_POLLS):
+        if _is(node, "running"):
+            call.write("INFO", "Service started")
+            return 0
+        yield _POLL
+    call.write("ERROR", f"The {SERVICE} service did not become Running")
+    return FAILED
+
+
 def _is(node: Node, state: ServiceState) -> bool:
     """Asked anew: time goes by between two looks."""
     return node.service.state == state
 
 
-def _service_start(call: _Call) -> Course:
-    cluster, node = call.cluster, call.node
-    if problem := services.start(cluster, node, "service --start"):
-        call.write("ERROR", problem)
-        call.end(FAILED)
-        return
-    call.write("INFO", "Waiting for service to become Running")
-    for _ in range(_POLLS):
-        if _is(node, "running"):
-            call.write("INFO", "Service started")
-            call.end()
-            return
-        yield _POLL
-    call.write("ERROR", f"The {SERVICE} service did not become Running")
-    call.end(FAILED)
-
-
-def _database(call: _Call) -> Course:
+def _database(call: _Call) -> Run:
     if "upgrade" not in call.options:
         call.write("ERROR", "database needs --upgrade")
-        call.end(FAILED)
-        return
+        return FAILED
     succeeded = yield from schema.upgrade(call.cluster, call.node, call.write)
-    call.end(0 if succeeded else FAILED)
+    return 0 if succeeded else FAILED
 
 
-def _node(call: _Call) -> Course:
+def _node(call: _Call) -> Run:
     draining = call.options.get("drain", "").lower() == "true"
     set_draining(call.cluster, call.node, draining)
     wait = float(call.options.get("wait", "0")) if draining else 0.0
@@ -197,14 +189,14 @@ def _node(call: _Call) -> Course:
     while waited < wait and call.cluster.running_tasks(call.node.name):
         yield 1.0
         waited += 1.0
-    call.end()
+    return 0
 
 
-def _checkservices(call: _Call) -> Course:
+def _checkservices(call: _Call) -> Run:
     if call.node.service.start_type != "disabled":
         services.start(call.cluster, call.node, "checkservices")
-    call.end()
     yield from ()
+    return 0
 
 
 def set_draining(cluster: Cluster, node: Node, draining: bool) -> None:
