@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from octotui_lab.agent import answer, prepare
 from octotui_lab.catalogue import PUBLISHER
 from octotui_lab.clock import VirtualClock
 from octotui_lab.hosts import WindowsHost
 from octotui_lab.model.state import Cluster
 from octotui_lab.world import World
-
 from tests.lab_estate import OLD, PATCH, Caller, Site, hosts, package, read_answer, world
 
 SITE = "http://site/"

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from octotui.api.errors import (
     ConnectionLost,
     CredentialsRefused,
@@ -17,7 +18,6 @@ from octotui.api.errors import (
 from octotui_lab.clock import VirtualClock
 from octotui_lab.inprocess import InProcessTransport, Moment
 from octotui_lab.world import World
-
 from tests.lab_estate import hosts, read_answer, world
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator
 
 import pytest
+
 from octotui_lab.clock import ManualClock, ScaledClock, VirtualClock, sleep_until
 from octotui_lab.schedule import Schedule
 from octotui_lab.waiting import Waiter
