@@ -6,7 +6,7 @@ import ssl
 from typing import TypeVar
 
 import requests
-from urllib3.exceptions import ReadTimeoutError
+from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 from winrm.exceptions import (
     AuthenticationError,
     WinRMError,
@@ -49,10 +49,13 @@ def is_broken_connection(error: BaseException) -> bool:
 
     An answer that broke off half-way may have taken output with it: that one is not asked again.
     """
+    wrapped = error.args[0] if error.args else None
     if isinstance(error, requests.exceptions.SSLError):
-        return False
-    if error.args and isinstance(error.args[0], ReadTimeoutError):  # in the midst of an answer
-        return isinstance(error, requests.ReadTimeout)
+        # A line that is cut shows as a TLS error too. MaxRetryError: before an answer began.
+        untrusted = _find(error, ssl.SSLCertVerificationError) is not None
+        return isinstance(wrapped, MaxRetryError) and not untrusted
+    if isinstance(wrapped, ReadTimeoutError):
+        return isinstance(error, requests.ReadTimeout)  # else in the midst of an answer
     return isinstance(error, requests.ConnectionError | requests.Timeout | WireOver)
 
 
@@ -86,7 +89,7 @@ def before_sending(
                 "[transports.winrm], and reach the node by a name that its certificate holds."
             ),
         )
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, requests.exceptions.SSLError) and not connected:
         return Unreachable(
             f"no TLS with {address}: {_cause(error)}",
             node=node,

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
-from octotui.api import NodeAddress, SecretReference
 from octotui.testing.transport import TransportSuite
 from octotui_lab.wsman import write_ntlm_users
-from octotui_winrm.patience import PATIENCE
-from octotui_winrm.settings import WinrmSettings
 from octotui_winrm.transport import WinrmTransport
-from tests.lab.winrm_node import PASSWORD, USER, USERS, Authority, ScriptedNode
-
-IMPATIENT = replace(PATIENCE, connect=3, reconnect=(0, 0, 0), farewell=3)
-
-
-class KnownSecrets:
-    """Resolves any reference to the account's password, or to another."""
-
-    def __init__(self, password: str = PASSWORD) -> None:
-        self._password = password
-
-    def resolve(self, reference: SecretReference) -> SecretStr:
-        return SecretStr(self._password)
+from tests.lab.winrm_node import PASSWORD, USERS, Authority, ScriptedNode, make_transport
 
 
 @pytest.fixture(scope="session")
@@ -57,21 +39,10 @@ class WinrmSuite(TransportSuite):
 
     @pytest.fixture
     def make(self, node: ScriptedNode, authority: Authority) -> Callable[..., WinrmTransport]:
-        def make(password: str = PASSWORD, **changes: Any) -> WinrmTransport:
-            settings = {
-                "username": USER,
-                "password": "env:UNUSED",
-                "auth": self.auth,
-                "scheme": self.scheme,
-                "port": node.port,
-                "ca": str(authority.file) if self.scheme == "https" else None,
-            }
-            return WinrmTransport(
-                NodeAddress("OCTO1", "127.0.0.1"),
-                WinrmSettings.model_validate(settings | changes),
-                KnownSecrets(password),
-                IMPATIENT,
-            )
+        def make(**changes: Any) -> WinrmTransport:
+            ca = str(authority.file) if self.scheme == "https" else None
+            settings = {"auth": self.auth, "scheme": self.scheme, "ca": ca, "port": node.port}
+            return make_transport(**(settings | changes))
 
         return make
 
@@ -97,7 +68,7 @@ class WinrmSuite(TransportSuite):
 
     @pytest.fixture
     def wrong_credentials(self, make: Callable[..., WinrmTransport], secret: str) -> WinrmTransport:
-        return make(username=r"LAB\nobody")
+        return make(secret="not-" + secret)
 
     @pytest.fixture
     def untrusted(self, make: Callable[..., WinrmTransport], tmp_path: Path) -> WinrmTransport:
@@ -109,11 +80,7 @@ class WinrmSuite(TransportSuite):
 
     @pytest.fixture
     def drop(self, node: ScriptedNode) -> Callable[[], Awaitable[None]]:
-        async def drop() -> None:
-            node.endpoint.drop_connections()
-            await asyncio.sleep(0)
-
-        return drop
+        return node.endpoint.drop_connections
 
     @pytest.fixture
     def ended(self, node: ScriptedNode) -> Callable[[], Awaitable[None]]:

@@ -10,16 +10,24 @@ import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic import SecretStr
 
+from octotui.api import NodeAddress, SecretReference
 from octotui_lab.remote import RemoteCommand
 from octotui_lab.wsman import WsmanEndpoint
+from octotui_winrm.patience import PATIENCE, Patience
+from octotui_winrm.settings import WinrmSettings
+from octotui_winrm.transport import WinrmTransport
+
+IMPATIENT = replace(PATIENCE, connect=3, reconnect=(0, 0, 0), farewell=3)
 
 USER = r"LAB\upgrader"
 PASSWORD = "Correct-Horse-42"
@@ -63,6 +71,44 @@ def split_windows(line: str) -> list[str]:
     if started:
         words.append("".join(word))
     return words
+
+
+class KnownSecrets:
+    """Resolves any reference to the account's password, or to another."""
+
+    def __init__(self, password: str = PASSWORD) -> None:
+        self._password = password
+
+    def resolve(self, reference: SecretReference) -> SecretStr:
+        return SecretStr(self._password)
+
+
+def make_transport(
+    port: int,
+    *,
+    host: str = "127.0.0.1",
+    secret: str = PASSWORD,
+    patience: Patience = IMPATIENT,
+    **settings: Any,
+) -> WinrmTransport:
+    """A transport to a node OCTO1; settings as in a profile."""
+    known = {"username": USER, "password": "env:UNUSED", "port": port}
+    return WinrmTransport(
+        NodeAddress("OCTO1", host),
+        WinrmSettings.model_validate(known | settings),
+        KnownSecrets(secret),
+        patience,
+    )
+
+
+@asynccontextmanager
+async def opened(port: int, **options: Any) -> AsyncIterator[WinrmTransport]:
+    """``make_transport``, closed at the end."""
+    transport = make_transport(port, **options)
+    try:
+        yield transport
+    finally:
+        await transport.close()
 
 
 class Authority:
@@ -154,8 +200,11 @@ class ScriptedNode:
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
+        """Dies: the port first, or clients would come back to a half-dead node."""
         if self._runner is not None:
-            self.endpoint.drop_connections()
+            for site in list(self._runner.sites):
+                await site.stop()
+            await self.endpoint.drop_connections()
             await self._runner.cleanup()
             self._runner = None
 

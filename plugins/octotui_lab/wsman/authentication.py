@@ -8,6 +8,7 @@ import hmac
 import os
 import re
 import struct
+from asyncio.trsock import TransportSocket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,7 @@ class BadMessage(Exception):
 class Identity:
     """What is known of one TCP connection: NTLM identifies connections, not requests."""
 
+    socket: TransportSocket
     user: str | None = None
     context: Any = None
 

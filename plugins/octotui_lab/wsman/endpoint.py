@@ -48,32 +48,40 @@ class WsmanEndpoint:
         self._secure = certificate is not None
         digest = hashlib.sha256(certificate).digest() if certificate is not None else None
         self._authenticator = Authenticator(users, digest)
-        self._identities: WeakKeyDictionary[asyncio.BaseTransport, Identity] = WeakKeyDictionary()
+        self._identities: WeakKeyDictionary[asyncio.Transport, Identity] = WeakKeyDictionary()
 
     def application(self) -> web.Application:
         """To be served under the node's address, by whoever knows addresses and certificates."""
         application = web.Application(client_max_size=2 * soap.DEFAULT_ENVELOPE_SIZE)
         application.router.add_post("/wsman", self._post)
-        application.on_cleanup.append(self._cleanup)
+        # Before the server waits for its handlers, or one that waits for output would hold it up.
+        application.on_shutdown.append(self._shut_down)
         return application
 
-    def drop_connections(self) -> None:
+    async def drop_connections(self) -> None:
         """Fault switch: breaks every connection there is now. Shells and commands live on."""
+        sockets = [identity.socket for identity in self._identities.values()]
         for transport in list(self._identities):
-            if isinstance(transport, asyncio.WriteTransport):
-                transport.abort()
+            transport.abort()
+        # The event loop closes them in its next turns.
+        while any(each.fileno() != -1 for each in sockets):  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
     async def expire_shells(self) -> None:
         """Fault switch: ends every shell with its commands, as a restart of WinRM does."""
         await self.shells.close_all()
 
-    async def _cleanup(self, _: web.Application) -> None:
+    async def _shut_down(self, _: web.Application) -> None:
         await self.shells.close_all()
 
     async def _post(self, http: web.Request) -> web.StreamResponse:
         body = await http.read()
-        assert http.transport is not None
-        identity = self._identities.setdefault(http.transport, Identity())
+        if http.transport is None:
+            return web.Response()
+        identity = self._identities.get(http.transport)
+        if identity is None:
+            identity = Identity(http.transport.get_extra_info("socket"))
+            self._identities[http.transport] = identity
         reply = None
         if authorization := http.headers.get("Authorization"):
             reply = self._authenticator.step(identity, authorization)
