@@ -78,7 +78,7 @@ def _trouble(line: str) -> str:
             inside_quotes = not inside_quotes
         elif character == "%":
             return "a percent sign"
-        elif not character.isprintable():
+        elif character < " ":
             return "a control character"
         elif character in _OPERATORS and not inside_quotes:
             return f"{character} beside a quotation mark"
