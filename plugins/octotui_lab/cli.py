@@ -48,13 +48,15 @@ def up(
     terminal: octotui upgrade FILE
     """
     from octotui_lab.estate import EstateOptions
+    from octotui_lab.powershell.engine import PowerShellMissing
 
     options = EstateOptions(nodes, speed, faults, profile, powershell)
+    _allow_many_sockets()
     try:
         asyncio.run(_up(options))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    except OSError as error:
+    except (OSError, PowerShellMissing) as error:
         raise click.ClickException(f"the lab cannot start: {error}") from None
 
 
@@ -75,5 +77,15 @@ async def _up(options: EstateOptions) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(estate.stop))
     async with estate:
-        click.echo(f"ready control={estate.control_url} profile={estate.profile.path}")
+        click.echo(f"ready control={estate.control_url} profile={options.profile}")
         await estate.stopped()
+
+
+def _allow_many_sockets() -> None:
+    """A node takes four sockets and its connections; 1,024 files are the usual limit of a shell."""
+    try:
+        import resource
+    except ImportError:
+        return  # Windows has no such limit.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
