@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +36,7 @@ def package(version: str) -> LabPackage:
         file_name=f"Octopus.{version}-x64.msi",
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
-        product_code="{" + version.replace(".", "-") + "}",
+        product_code="{" + str(uuid.uuid5(uuid.NAMESPACE_URL, version)).upper() + "}",
         released="2025-06-01",
     )
 

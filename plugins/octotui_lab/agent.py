@@ -9,18 +9,19 @@ import base64
 import binascii
 import json
 import os
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit, urlunsplit
 
 from octotui_lab import agent_facts, agent_jobs, agent_parking, host_files
-from octotui_lab.agent_errors import AgentError, Parameters
+from octotui_lab.agent_errors import AgentError, Parameters, checked_file_name
 from octotui_lab.hosts import WindowsHost
 
 Result: TypeAlias = dict[str, Any]
 
 _BODY_LIMIT = 65536
+_ANY_HOST = re.compile(r"^(\w+://)[*+](?=[:/]|$)")
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 
 
@@ -63,6 +64,8 @@ async def _carry_out(host: WindowsHost, operation: str, stdin: bytes, user: str)
 
 
 def _request(stdin: bytes) -> Parameters:
+    if not stdin.strip():
+        raise AgentError("bad-request", "there is no request on standard input")
     try:
         text = base64.b64decode(stdin.strip(), validate=True).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError):
@@ -115,8 +118,7 @@ def _prove_file(host: WindowsHost, parameters: Parameters, user: str) -> Result:
 
 
 def _installed_signer(host: WindowsHost) -> str:
-    if not host.node.version:
-        return ""
+    agent_facts.assert_installed(host)
     return host.signature(str(host.executable), host_files.sha256_of(host.executable))[1]
 
 
@@ -138,14 +140,11 @@ async def _job_status(host: WindowsHost, parameters: Parameters, user: str) -> R
 
 async def _local_request(host: WindowsHost, parameters: Parameters, user: str) -> Result:
     instance = agent_facts.instance(host, parameters.text("instance"))
-    api_key = parameters.text("api_key")
+    path, api_key = parameters.text("path"), parameters.text("api_key")
     headers = {"X-Octopus-ApiKey": api_key} if api_key else {}
-    path = parameters.text("path")
     if not instance["listen_prefixes"]:
         return {"status": 0, "body": ""}
-    prefix = urlsplit(instance["listen_prefixes"][0].replace("//*", "//localhost"))
-    prefix = prefix._replace(netloc=prefix.netloc.replace("+", "localhost"))
-    base = urlunsplit(prefix).rstrip("/")
+    base = _ANY_HOST.sub(r"\1localhost", instance["listen_prefixes"][0]).rstrip("/")
     status, body = await host.network.get(f"{base}/{path.lstrip('/')}", headers)
     return {"status": status, "body": body[:_BODY_LIMIT]}
 
@@ -166,6 +165,8 @@ def _log(host: WindowsHost, parameters: Parameters, user: str) -> Result:
 
 def _tail(data: bytes, limit: int) -> str:
     """The last bytes of a text, never beginning in the middle of a UTF-16 unit."""
+    if limit <= 0:
+        return ""
     encoding = _BYTE_ORDER_MARKS.get(data[:2]) or _BYTE_ORDER_MARKS.get(data[:3]) or "utf-8"
     if encoding != "utf-16":
         return data[-limit:].decode("utf-8", "replace").removeprefix("\ufeff")
@@ -178,9 +179,7 @@ def _tail(data: bytes, limit: int) -> str:
 def _unstage(host: WindowsHost, parameters: Parameters, user: str) -> Result:
     removed = []
     for name in parameters.texts("file_names"):
-        if Path(name).name != name or name in {"", ".", ".."} or "\\" in name:
-            raise AgentError("bad-request", f"{name} is no file name")
-        file = host.octotui_directory / "packages" / name
+        file = host.octotui_directory / "packages" / checked_file_name(name)
         if file.is_file():
             file.unlink()
             removed.append(name)

@@ -13,7 +13,8 @@ _WHO = (
     "SERVERPROPERTY('ProductVersion') AS version"
 )
 _HISTORY = (
-    "SELECT Version, Installed FROM dbo.OctopusServerInstallationHistory ORDER BY Installed DESC"
+    "SELECT TOP (50) Version, Installed FROM dbo.OctopusServerInstallationHistory "
+    "ORDER BY Installed DESC"
 )
 _NODES = "SELECT Name, LastSeen FROM dbo.OctopusServerNode ORDER BY Name"
 

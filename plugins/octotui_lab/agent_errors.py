@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ class Parameters:
 
     def __init__(self, values: object) -> None:
         if not isinstance(values, dict):
-            raise AgentError("bad-request", "parameters is not an object")
+            raise AgentError("bad-request", "the request is not an object")
         self.values: dict[str, Any] = values
 
     def text(self, name: str) -> str:
@@ -56,3 +57,22 @@ class Parameters:
         if name not in self.values:
             raise AgentError("bad-request", f"parameter {name} is missing")
         return self.values[name]
+
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]*")
+
+
+def checked_file_name(name: str) -> str:
+    """A name that cannot lead out of the folder it is meant for."""
+    if not _FILE_NAME.fullmatch(name):
+        raise AgentError("bad-request", f"{name} is no file name")
+    return name
+
+
+def checked_argument(text: str) -> str:
+    """A value that can stand between quotation marks in a command line."""
+    if '"' in text:
+        raise AgentError(
+            "bad-request", "a value with a quotation mark cannot be passed to a program"
+        )
+    return text

@@ -9,9 +9,11 @@ from typing import Any
 from octotui_lab import host_files
 from octotui_lab.agent_errors import AgentError
 from octotui_lab.hosts import WindowsHost
-from octotui_lab.model.server_verbs import configuration
+from octotui_lab.model.server_verbs import ASSEMBLY_MISSING, configuration
 from octotui_lab.model.state import INSTANCE
 
+#: In the order in which the agent looks for them.
+_REBOOT_REASONS = ("Component Based Servicing", "PendingFileRenameOperations")
 WATCHDOG_PREFIX = "Octopus Watchdog "
 _INSTANCE = re.compile(r"--instance=\"?([^\"]+?)\"?$")
 
@@ -19,8 +21,7 @@ _INSTANCE = re.compile(r"--instance=\"?([^\"]+?)\"?$")
 def facts(host: WindowsHost, user: str) -> dict[str, Any]:
     """``NodeFacts`` without ``node``."""
     node = host.node
-    if not node.version:
-        raise AgentError("not-installed", "Octopus Server is not installed on this host")
+    assert_installed(host)
     executable = str(host.executable)
     _, signer = host.signature(executable, host_files.sha256_of(host.executable))
     return {
@@ -41,10 +42,16 @@ def facts(host: WindowsHost, user: str) -> dict[str, Any]:
             }
             for disk in host.disks()
         ],
-        "pending_reboot": list(dict.fromkeys(node.pending_reboot)),
+        "pending_reboot": [reason for reason in _REBOOT_REASONS if reason in node.pending_reboot],
         "installer_busy": host.installer_busy(),
         "octotui_directory": str(host.octotui_directory),
     }
+
+
+def assert_installed(host: WindowsHost) -> None:
+    """Raises AgentError ``not-installed``."""
+    if not host.node.version:
+        raise AgentError("not-installed", "Octopus Server is not installed on this host")
 
 
 def services(host: WindowsHost) -> dict[str, Any]:
@@ -87,6 +94,14 @@ def instance(host: WindowsHost, name: str) -> dict[str, Any]:
     """``Instance``, from the instance's configuration, without its connection string."""
     if name not in instance_names(host):
         raise AgentError("no-such-instance", f"there is no instance {name} on this host")
+    assert_installed(host)
+    if host.node.missing_files:
+        # The program that would tell does not run.
+        raise AgentError(
+            "failed",
+            f"the configuration of instance {name} cannot be read: "
+            f"show-configuration ended with {ASSEMBLY_MISSING}",
+        )
     file = host.program_data / "Octopus" / "OctopusServer" / "Instances" / f"{name}.config"
     values = configuration(host.world.cluster, host.node)
     connection = str(values["Octopus.Storage.ExternalDatabaseConnectionString"])

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from octotui_lab.agent_errors import AgentError, Parameters
-from octotui_lab.agent_work import EXCLUSIVE, KINDS, JobEnd, JobRun
+from octotui_lab.agent_run import JobEnd, JobRun
+from octotui_lab.agent_work import EXCLUSIVE, KINDS
 from octotui_lab.hosts import SYSTEM, WindowsHost
 
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,120}")
@@ -20,10 +21,10 @@ _MUTEX = "Global\\octotui"
 def start(host: WindowsHost, parameters: Parameters, user: str) -> dict[str, Any]:
     """Starts a job, or answers the state of the one that has the id already."""
     job_id, kind = _checked_id(parameters), parameters.text("kind")
+    job_parameters, run_as = parameters.object("parameters"), parameters.object("run_as")
     if kind not in KINDS:
         raise AgentError("bad-request", f"unknown kind of job {kind}")
-    job_parameters = parameters.object("parameters")
-    identity = _identity(host, parameters.object("run_as"))
+    identity = _identity(host, run_as)
     folder = _folder(host, job_id)
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -47,6 +48,8 @@ async def status(host: WindowsHost, parameters: Parameters) -> dict[str, Any]:
     """A job's state and output, as soon as there is news."""
     job_id, offset = _checked_id(parameters), int(parameters.number("offset"))
     wait = min(parameters.number("wait"), _LONGEST_WAIT)
+    if offset < 0:
+        raise AgentError("bad-request", "parameter offset is negative")
 
     def news() -> bool:
         running = host.background.get(job_id)
@@ -116,7 +119,7 @@ def _identity(host: WindowsHost, run_as: Parameters) -> str:
 def _checked_id(parameters: Parameters) -> str:
     job_id = parameters.text("id")
     if not _ID.fullmatch(job_id):
-        raise AgentError("bad-request", f"{job_id!r} is no id of a job")
+        raise AgentError("bad-request", f"{job_id} is no id of a job")
     return job_id
 
 

@@ -35,10 +35,10 @@ def park(host: WindowsHost) -> Parked:
         part = file.with_suffix(".part")
         part.write_text(json.dumps(found), encoding="utf-8")
         part.replace(file)
-    for service in host.services():
-        host.set_start_type(service["name"], "disabled")
     for task in agent_facts.watchdog(host):
         host.set_task_enabled(task["name"], False)
+    for service in host.services():
+        host.set_start_type(service["name"], "disabled")
     return found
 
 

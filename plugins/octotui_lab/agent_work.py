@@ -3,57 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
-from octotui_lab import agent_database, agent_facts, host_files
-from octotui_lab.agent_errors import AgentError, Parameters
+from octotui_lab import agent_database, agent_facts
+from octotui_lab.agent_errors import AgentError, Parameters, checked_file_name
+from octotui_lab.agent_installer import msi_install, msi_uninstall, package_problem
 from octotui_lab.agent_parking import parked
-from octotui_lab.hosts import WindowsHost
-from octotui_lab.model.sql import Statement
-from octotui_lab.model.state import PACKAGE_FILES
+from octotui_lab.agent_run import JobEnd, JobRun
 
-_SUCCESS = frozenset({0, 1641, 3010})
+_SEPARATORS = "\\/"
 #: Downloads tell how far they are about this often (bytes).
 _PROGRESS_STEP = 16 * 1024**2
-
-
-@dataclass(frozen=True, slots=True)
-class JobEnd:
-    """How a job ended; ``result`` always has ``problem``."""
-
-    exit_code: int
-    result: dict[str, Any]
-
-
-class JobRun:
-    """A job under way: on which host, as whom, with its folder and its output."""
-
-    def __init__(self, host: WindowsHost, job_id: str, folder: Path, identity: str) -> None:
-        self.host = host
-        self.id = job_id
-        self.folder = folder
-        self.identity = identity
-        self._written = 0
-
-    def write(self, line: str) -> None:
-        """Appends a line to the job's output."""
-        data = f"{line}\n".encode()
-        with (self.folder / "output.txt").open("ab") as file:
-            file.write(data)
-        self._written += len(data)
-        self.host.wrote(self.id, self._written)
-
-    def deadline(self, seconds: float) -> float:
-        """When that many seconds of the node's time are over: they pass as fast as its work."""
-        clock = self.host.world.schedule.clock
-        return clock.now() + seconds / clock.speed
-
-    async def sql(self, text: str) -> Statement:
-        """Runs a statement as the job's account, its messages into the output."""
-        return await self.host.sql(text, self.identity, self.write)
 
 
 async def stage(run: JobRun, parameters: Parameters) -> JobEnd:
@@ -61,13 +21,12 @@ async def stage(run: JobRun, parameters: Parameters) -> JobEnd:
     host, url = run.host, parameters.text("url")
     name, expected = parameters.text("file_name"), parameters.text("sha256").lower()
     size = parameters.size("size")
-    if Path(name).name != name or name in {"", ".", ".."}:
-        raise AgentError("bad-request", f"{name} is no file name")
+    checked_file_name(name)
     folder = host.octotui_directory / "packages"
     folder.mkdir(exist_ok=True)
     file, part = folder / name, folder / f"{name}.part"
     result = {"path": str(file), "sha256": "", "size": 0}
-    if not (file.exists() and host_files.sha256_of(file) == expected):
+    if package_problem(file, expected, None):
         node = host.node
         duration = host.world.cluster.seconds(node, host.world.cluster.durations.stage)
         typical_end = run.deadline(duration)
@@ -76,7 +35,7 @@ async def stage(run: JobRun, parameters: Parameters) -> JobEnd:
         except OSError as error:
             return JobEnd(1, {**result, "problem": f"{name} could not be downloaded: {error}"})
         await host.waiter.until(lambda: False, typical_end)
-        if problem := _wrong(part, expected, size):
+        if problem := package_problem(part, expected, size):
             part.unlink()
             return JobEnd(1, {**result, "problem": f"{name} {problem}"})
         part.replace(file)
@@ -90,7 +49,7 @@ async def stop(run: JobRun, parameters: Parameters) -> JobEnd:
     host, deadline = run.host, run.deadline(parameters.number("timeout"))
     for service in agent_facts.services(host)["services"]:
         if service["state"] != "stopped":
-            await _server(run, "service", "--stop", f"--instance={service['instance']}")
+            await _service_verb(run, "stop", service["instance"])
 
     def stopped() -> bool:
         now = agent_facts.services(host)
@@ -113,7 +72,8 @@ async def start(run: JobRun, parameters: Parameters) -> JobEnd:
     for service in wanted:
         if service["start_type"] == "disabled":
             host.set_start_type(service["name"], "manual")
-        await _server(run, "service", "--start", f"--instance={service['instance']}")
+        if service["state"] != "running":
+            await _service_verb(run, "start", service["instance"])
     names = {service["name"] for service in wanted}
 
     def running() -> bool:
@@ -125,33 +85,6 @@ async def start(run: JobRun, parameters: Parameters) -> JobEnd:
         problem = "not every Octopus service was running within the time limit"
     services = agent_facts.services(host)["services"]
     return JobEnd(1 if problem else 0, {"services": services, "problem": problem})
-
-
-async def msi_install(run: JobRun, parameters: Parameters) -> JobEnd:
-    """Installs a package whose hash is proved right before."""
-    host, path = run.host, Path(parameters.text("path"))
-    directory, expected = parameters.text("install_directory"), parameters.text("sha256").lower()
-    log = str(run.folder / "msi.log")
-    result: dict[str, Any] = {"version": "", "product_code": "", "log": log, "missing": []}
-    if problem := _wrong_package(path, expected):
-        return JobEnd(1, {**result, "problem": problem})
-    arguments = ["/i", str(path), "/quiet", "/norestart", "/l*v", log]
-    arguments += ["RUNMANAGERONEXIT=no", f'INSTALLLOCATION="{directory}"']
-    exit_code = await host.msiexec(arguments, run.identity)
-    node = host.node
-    if node.version:
-        result["version"] = host.file_version(str(host.executable))
-        result["product_code"] = node.product_code
-        result["missing"] = _missing(host)
-    return JobEnd(exit_code, {**result, "problem": _msi_problem(exit_code)})
-
-
-async def msi_uninstall(run: JobRun, parameters: Parameters) -> JobEnd:
-    """Uninstalls the product of that code."""
-    log = str(run.folder / "msi.log")
-    arguments = ["/x", parameters.text("product_code"), "/quiet", "/norestart", "/l*v", log]
-    exit_code = await run.host.msiexec(arguments, run.identity)
-    return JobEnd(exit_code, {"log": log, "problem": _msi_problem(exit_code)})
 
 
 async def database_state(run: JobRun, parameters: Parameters) -> JobEnd:
@@ -176,8 +109,9 @@ async def backup(run: JobRun, parameters: Parameters) -> JobEnd:
     started = clock.now()
     stamp = datetime.fromtimestamp(started, tz=UTC).strftime("%Y%m%d-%H%M%S")
     folder = parameters.text("path")
+    # The path is SQL Server's, which may run on Linux, so its own separator is kept.
     separator = "\\" if "\\" in folder else "/"
-    file = f"{folder.rstrip(separator)}{separator}{database}-{stamp}.bak"
+    file = f"{folder.rstrip(_SEPARATORS)}{separator}{database}-{stamp}.bak"
     quoted = file.replace("'", "''")
     result = {
         "file": file,
@@ -196,6 +130,8 @@ async def backup(run: JobRun, parameters: Parameters) -> JobEnd:
         statement = await run.sql(text)
         result["finished"] = clock.now()
         if statement.error:
+            if statement.connected:
+                run.write(statement.error)
             return JobEnd(1, {**result, "problem": statement.error})
     return JobEnd(0, {**result, "verified": True, "problem": ""})
 
@@ -215,6 +151,12 @@ KINDS: Mapping[str, Callable[[JobRun, Parameters], Awaitable[JobEnd]]] = {
 EXCLUSIVE = frozenset({"msi-install", "msi-uninstall", "database-upgrade"})
 
 
+async def _service_verb(run: JobRun, verb: str, instance: str) -> None:
+    exit_code = await _server(run, "service", f"--{verb}", f"--instance={instance}")
+    if exit_code:
+        run.write(f"service --{verb} of instance {instance} ended with {exit_code}")
+
+
 async def _server(run: JobRun, *arguments: str) -> int:
     try:
         return await run.host.octopus_server(arguments, run.identity, run.write)
@@ -232,27 +174,3 @@ def _progress(run: JobRun) -> Callable[[int], None]:
             run.write(str(received))
 
     return progress
-
-
-def _wrong(file: Path, expected: str, size: int | None) -> str:
-    if size is not None and file.stat().st_size != size:
-        return f"has {file.stat().st_size} bytes, not {size}"
-    if (found := host_files.sha256_of(file)) != expected:
-        return f"has the hash {found}, not {expected}"
-    return ""
-
-
-def _wrong_package(file: Path, expected: str) -> str:
-    if not file.is_file():
-        return f"there is no file {file}"
-    if problem := _wrong(file, expected, None):
-        return f"{file} {problem}"
-    return ""
-
-
-def _missing(host: WindowsHost) -> list[str]:
-    return [name for name in PACKAGE_FILES if not (host.install_directory / name).exists()]
-
-
-def _msi_problem(exit_code: int) -> str:
-    return "" if exit_code in _SUCCESS else f"msiexec ended with {exit_code}"

@@ -34,7 +34,7 @@ class LoopbackNetwork:
         try:
             async with (
                 aiohttp.ClientSession(timeout=limit) as session,
-                session.get(url, headers=headers, ssl=False) as response,
+                session.get(url, headers=headers, ssl=False, allow_redirects=False) as response,
             ):
                 return response.status, await response.text(errors="replace")
         except (aiohttp.ClientError, TimeoutError, ValueError):
@@ -43,15 +43,21 @@ class LoopbackNetwork:
     async def download(self, url: str, to: Path, progress: Callable[[int], None]) -> None:
         import aiohttp
 
-        received = 0
+        received, expected = 0, None
         try:
             async with aiohttp.ClientSession() as session, session.get(url, ssl=False) as response:
                 if response.status != 200:
-                    raise OSError(f"the remote server returned status {response.status}")
+                    raise OSError(
+                        f"The remote server returned an error: ({response.status}) "
+                        f"{response.reason}."
+                    )
+                expected = response.content_length
                 with to.open("wb") as file:
                     async for chunk in response.content.iter_chunked(_CHUNK):
                         file.write(chunk)
                         received += len(chunk)
                         progress(received)
+        except aiohttp.ClientPayloadError as error:
+            raise OSError(f"the connection ended after {received} of {expected} bytes") from error
         except (aiohttp.ClientError, ValueError) as error:
-            raise OSError(f"the connection was closed: {type(error).__name__}") from error
+            raise OSError(f"Unable to connect to the remote server: {error}") from error

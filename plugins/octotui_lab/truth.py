@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     from octotui_lab.model.state import Cluster
+
+
+class Action(TypedDict):
+    """A change that the lab was told to make. One that took time has ``detail["seconds"]``."""
+
+    at: float
+    node: str | None
+    action: str
+    detail: dict[str, Any]
+
+
+def took(action: Action, seconds: float) -> None:
+    """Notes how long an action took, in seconds of the clock; its parts add up."""
+    action["detail"]["seconds"] = action["detail"].get("seconds", 0.0) + seconds
 
 
 @dataclass(slots=True)
 class GroundTruth:
     """What happened, in the order in which it happened. Times in epoch seconds."""
 
-    actions: list[dict[str, Any]] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
     violations: list[dict[str, Any]] = field(default_factory=list)
 
-    def act(self, at: float, node: str | None, action: str, **detail: Any) -> None:
-        """Notes a change. ``detail`` holds JSON values."""
-        self.actions.append({"at": at, "node": node, "action": action, "detail": detail})
+    def act(self, at: float, node: str | None, action: str, **detail: Any) -> Action:
+        """Notes a change at its beginning. ``detail`` holds JSON values."""
+        noted = Action(at=at, node=node, action=action, detail=detail)
+        self.actions.append(noted)
+        return noted
 
     def violate(self, rule: str, at: float, detail: str) -> None:
         """Notes that a safety rule was broken."""

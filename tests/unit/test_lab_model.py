@@ -472,3 +472,19 @@ def test_a_lab_that_cannot_be(wrong: dict[str, object], says: str) -> None:
     with pytest.raises(ValueError) as refused:
         world(ManualClock(), **wrong)  # type: ignore[arg-type]
     assert says in str(refused.value)
+
+
+def test_the_truth_tells_how_long_things_took() -> None:
+    lab = operator(nodes=1, speed=10)
+    lab.close()
+    lab.back_up()
+    lab.install()
+    lab.upgrade_database()
+    took = {a["action"]: a["detail"].get("seconds") for a in lab.world.truth()["actions"]}
+    for action, seconds in {
+        "service-stop": 2.0,
+        "backup": 6.0,
+        "msi-install": 7.5,
+        "database-upgrade": 12.0,
+    }.items():
+        assert took[action] == pytest.approx(seconds), action

@@ -10,6 +10,7 @@ from octotui_lab.model import services
 from octotui_lab.model.msi_arguments import MsiArguments, parse
 from octotui_lab.model.program import Program, Run
 from octotui_lab.model.state import PACKAGE_FILES, Cluster, Node
+from octotui_lab.truth import took
 
 FATAL = 1603
 NOT_INSTALLED = 1605
@@ -75,7 +76,7 @@ def _install(
     if code in _AT_ONCE:
         return (yield from _refuse(program, code, "The installation was refused."))
     detail = {"version": package.version, "sha256": sha256, "arguments": list(program.arguments)}
-    cluster.truth.act(cluster.now, node.name, "msi-install", **detail)
+    action = cluster.truth.act(cluster.now, node.name, "msi-install", **detail)
     duration = cluster.seconds(node, cluster.durations.msi)
     # Only the default instance's service is stopped by the package itself (domain.md 1.1).
     services.stop(cluster, node, "msi")
@@ -88,6 +89,7 @@ def _install(
         yield duration * _FAILS_AT
         return code
     yield duration
+    took(action, cluster.now - action["at"])
     _take_effect(cluster, node, package)
     if code in _RESTART_CODES:
         node.pending_reboot.append("PendingFileRenameOperations")

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from octotui_lab.catalogue import version_key
 from octotui_lab.model.state import INSTANCE, Cluster, Node, NodeRow
+from octotui_lab.truth import took
 
 #: Takes a level and a message.
 Write: TypeAlias = Callable[[str, str], None]
@@ -97,7 +98,7 @@ def _refusal(cluster: Cluster, node: Node) -> str:
 
 def _transaction(cluster: Cluster, node: Node, write: Write) -> Generator[float, None, bool]:
     database = cluster.database
-    cluster.truth.act(
+    action = cluster.truth.act(
         cluster.now,
         node.name,
         "database-upgrade",
@@ -115,6 +116,7 @@ def _transaction(cluster: Cluster, node: Node, write: Write) -> Generator[float,
     finally:
         # Also where the process was killed: SQL Server then rolls the transaction back.
         database.upgrading_on = ""
+        took(action, cluster.now - action["at"])
     if succeeded:
         if database.schema_version != node.version:
             database.schema_version = node.version

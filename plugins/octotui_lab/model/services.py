@@ -6,6 +6,7 @@ from octotui_lab.catalogue import version_key
 from octotui_lab.model import schema, tasks
 from octotui_lab.model.state import Cluster, Node, StartType
 from octotui_lab.schedule import Course
+from octotui_lab.truth import took
 
 
 def start(cluster: Cluster, node: Node, by: str) -> str:
@@ -33,7 +34,7 @@ def stop(cluster: Cluster, node: Node, by: str) -> None:
     if service.state in {"stopped", "stopping"}:
         return
     if by != "msi":
-        cluster.truth.act(cluster.now, node.name, "service-stop", by=by)
+        node.service.stop_action = cluster.truth.act(cluster.now, node.name, "service-stop", by=by)
     cluster.rules.service_stops(cluster, node, by)
     if service.course is not None:
         service.course.stop()
@@ -133,6 +134,9 @@ def _cannot_serve(cluster: Cluster, node: Node) -> bool:
 
 def _stop(cluster: Cluster, node: Node) -> Course:
     yield cluster.seconds(node, cluster.durations.stop)
+    if node.service.stop_action is not None:
+        took(node.service.stop_action, cluster.now - node.service.stop_action["at"])
+        node.service.stop_action = None
     _gone(cluster, node, clean=True)
 
 

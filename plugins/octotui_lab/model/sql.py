@@ -11,6 +11,7 @@ from typing import TypeAlias
 from octotui_lab.model import schema
 from octotui_lab.model.state import BackupFile, Cluster, Node
 from octotui_lab.schedule import Course
+from octotui_lab.truth import took
 
 Row: TypeAlias = dict[str, str | int | None]
 
@@ -46,6 +47,8 @@ class Statement:
     rows: list[Row] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     error: str = ""
+    #: False where no connection was made.
+    connected: bool = True
     done: bool = False
 
 
@@ -59,6 +62,7 @@ def start(cluster: Cluster, node: Node, text: str, identity: str) -> Statement:
 def _run(cluster: Cluster, node: Node, statement: Statement) -> Course:
     if cluster.faults.has("database", "down"):
         yield _CONNECT_TIMEOUT
+        statement.connected = False
         statement.error = (
             "A network-related or instance-specific error occurred while establishing a connection "
             "to SQL Server. The server was not found or was not accessible."
@@ -92,9 +96,10 @@ def _backup(cluster: Cluster, node: Node, statement: Statement, asked: re.Match[
         return
     options = asked["options"].upper()
     detail = {"file": file, "copy_only": "COPY_ONLY" in options, "checksum": "CHECKSUM" in options}
-    cluster.truth.act(cluster.now, node.name, "backup", **detail)
+    action = cluster.truth.act(cluster.now, node.name, "backup", **detail)
     backup = BackupFile(
         file=file,
+        action=action,
         node=node.name,
         started=cluster.now,
         finished=0.0,
@@ -114,6 +119,7 @@ def _backup(cluster: Cluster, node: Node, statement: Statement, asked: re.Match[
             return
         statement.messages.append(f"{percent} percent processed.")
     backup.finished = cluster.now
+    took(action, backup.finished - backup.started)
     database.backups.append(backup)
     statement.messages.append("BACKUP DATABASE successfully processed 51200 pages.")
 
@@ -122,7 +128,9 @@ def _verify(cluster: Cluster, node: Node, statement: Statement, asked: re.Match[
     backup = _find(cluster, statement, asked["file"])
     if backup is None or _denied(cluster, node, statement, "RESTORE VERIFYONLY"):
         return
+    begun = cluster.now
     yield cluster.seconds(node, cluster.durations.backup_verify)
+    took(backup.action, cluster.now - begun)
     backup.verified = True
     cluster.truth.act(cluster.now, node.name, "backup-verified", file=backup.file)
     statement.messages.append("The backup set on file 1 is valid.")

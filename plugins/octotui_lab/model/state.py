@@ -12,7 +12,7 @@ from octotui_lab.schedule import Following, Schedule
 if TYPE_CHECKING:
     from octotui_lab.model.program import Program
     from octotui_lab.rules import Rules
-    from octotui_lab.truth import GroundTruth
+    from octotui_lab.truth import Action, GroundTruth
 
 ServiceState = Literal["running", "stopped", "starting", "stopping"]
 TaskState = Literal["Executing", "Cancelling", "Canceled", "Success", "Failed"]
@@ -71,6 +71,8 @@ class Service:
     serving: bool = False
     process_started: float = 0.0
     course: Following | None = None
+    #: The request, other than the MSI's own, that the service is stopping for.
+    stop_action: Action | None = None
 
 
 @dataclass(slots=True)
@@ -124,6 +126,7 @@ class BackupFile:
     """A full backup: what was in it, and whether it was proved."""
 
     file: str
+    action: Action
     node: str
     started: float
     finished: float
