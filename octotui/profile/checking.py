@@ -79,7 +79,7 @@ class Checking:
                 self._tell(where, relative, wrong, meant_scheme(value))
         if model.model_config.get("extra", "ignore") == "ignore":
             for key in sorted(data.keys() - fields_by_key(model).keys()):
-                self._tell(where, (key,), *unknown_key(key, model), at_key=True)
+                self._tell(where, (key,), *unknown_key(key, fields_by_key(model)), at_key=True)
         try:
             return model.model_validate(data)
         except ValidationError as error:
@@ -91,7 +91,7 @@ class Checking:
                 self._tell(
                     where,
                     relative,
-                    message,
+                    self._text.masked(message),  # a plugin's validator may repeat what it was given
                     suggestion,
                     at_key=detail["type"] == "extra_forbidden",
                 )

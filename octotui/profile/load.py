@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import codecs
-import re
 from pathlib import Path
 from typing import Any
 
 import tomli
 
 from octotui.profile.faults import Fault, ProfileFaults
+from octotui.profile.locate import Entry
 from octotui.profile.profile import Profile
 from octotui.profile.providers import Providers
-from octotui.profile.text import ProfileText, dotted
+from octotui.profile.text import ProfileText
 
 #: Larger files are no profiles (fifty nodes take about 10 KiB).
 LARGEST = 1024 * 1024
@@ -100,19 +100,26 @@ def _syntax_fault(text: ProfileText, error: tomli.TOMLDecodeError) -> Fault:
     message = error.msg[:1].lower() + error.msg[1:]
     if error.msg.startswith(("Cannot overwrite", "Cannot declare", "Cannot mutate")):
         return _written_twice(text, offset) or text.at(offset, (), message)
-    if "\\" in error.msg or "escape" in error.msg.lower() or "hex value" in error.msg.lower():
+    if endless := _text_without_end(text):
+        return text.at(endless.value, endless.path, "this text has no closing quotes")
+    if error.msg.startswith(("Unescaped", "Invalid hex", "Escaped character")):
         message = _BACKSLASH_HELP
-    elif message == "invalid value":
+    elif error.msg == "Invalid value":
         message = 'this is no value; text must be in quotes, as in "text"'
-    elif "after a key" in message:
+    elif "after a key" in error.msg:
         message = 'a key and its value are written as: key = "value"'
     elif error.msg == "Invalid statement":
         message = "this is neither a [table] nor a key = value"
-    if error.msg.startswith("Unterminated string"):
-        open_entries = [e for e in text.places.entries if e.end == len(text.text)]
-        if open_entries:
-            return text.at(open_entries[-1].value, open_entries[-1].path, "this text has no end")
-    return text.at(offset, (), re.sub(r"\s*\(at .*\)$", "", message))
+    return text.at(offset, (), message)
+
+
+def _text_without_end(text: ProfileText) -> Entry | None:
+    """The value at which the text stops being TOML because its quotes are never closed."""
+    if text.places.stopped is None or not text.places.entries:
+        return None
+    last = text.places.entries[-1]
+    opens = last.value == text.places.stopped and text.text[last.value : last.value + 1]
+    return last if opens and opens in "\"'" else None
 
 
 def _written_twice(text: ProfileText, offset: int) -> Fault | None:
@@ -125,5 +132,4 @@ def _written_twice(text: ProfileText, offset: int) -> Fault | None:
     if first is None:
         return None
     line, _ = text.places.position(first.key)
-    what = dotted(twice.path)
-    return text.at(twice.key, twice.path, f"{what} is written twice, first on line {line}")
+    return text.at(twice.key, twice.path, f"is written twice, first on line {line}")

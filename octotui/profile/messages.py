@@ -13,6 +13,7 @@ from octotui.profile.references import fields_by_key, models_within, sounds_secr
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
 _WANTED = {
@@ -38,11 +39,11 @@ def explain(error: ErrorDetails, model: type[BaseModel], path: KeyPath) -> tuple
     value = error.get("input")
     kind = error["type"]
     if kind == "missing":
-        field = fields_by_key(model_at(model, path[:-1])).get(str(path[-1]))
+        field = fields_at(model, path[:-1]).get(str(path[-1]))
         description = (field.description or "").rstrip(".") if field else ""
         return ("is missing" + (f" ({description})" if description else "")), ""
     if kind == "extra_forbidden":
-        return unknown_key(str(path[-1]), model_at(model, path[:-1]))
+        return unknown_key(str(path[-1]), fields_at(model, path[:-1]))
     if kind in ("tuple_type", "list_type") and isinstance(value, dict):
         name = path[-1] if path else "name"
         return f"must be written as [[{name}]], with two brackets, once for each", ""
@@ -67,9 +68,9 @@ def _not_among(expected: str, value: object, path: KeyPath) -> tuple[str, str]:
     return f"must be {expected.replace(chr(39), chr(34))}{wrong}", closest(value, allowed)
 
 
-def unknown_key(key: str, model: type[BaseModel] | None) -> tuple[str, str]:
-    """The message for a key that a model does not have, and the key that was meant or empty."""
-    known = sorted(fields_by_key(model))
+def unknown_key(key: str, fields: Iterable[str]) -> tuple[str, str]:
+    """The message for a key that is none of the fields, and the key that was meant or empty."""
+    known = sorted(fields)
     suggestion = closest(key, known)
     listed = f"; known here: {', '.join(known)}" if known and not suggestion else ""
     return f"is not known here{listed}", suggestion
@@ -115,20 +116,20 @@ def place_of(error: ErrorDetails, data: Any) -> KeyPath:
     return path
 
 
-def model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:
-    """The model that describes the table at this path below ``model``."""
-    current: type[BaseModel] | None = model
+def fields_at(model: type[BaseModel], path: KeyPath) -> dict[str, FieldInfo]:
+    """The keys that a table at this path below ``model`` may have, in any branch of a union."""
+    fields = fields_by_key(model)
     for part in path:
         if isinstance(part, int):
             continue
-        field = fields_by_key(current).get(part)
-        current = next(models_within(field.annotation), None) if field else None
-    return current
+        models = models_within(fields[part].annotation) if part in fields else ()
+        fields = {key: field for each in models for key, field in fields_by_key(each).items()}
+    return fields
 
 
 def _kind_of(value: Any) -> str:
     if isinstance(value, bool):
-        return "true or false"
+        return "true" if value else "false"
     kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
         (str, "text"),
         ((int, float), "a number"),

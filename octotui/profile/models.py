@@ -90,6 +90,13 @@ def _instance(text: str) -> str:
     return text
 
 
+def _at_least_one(nodes: tuple[Any, ...]) -> tuple[Any, ...]:
+    # Not min_length: pydantic counts only those without a fault.
+    if not nodes:
+        raise ValueError("must not be empty: write one [[nodes]] for each host")
+    return nodes
+
+
 def _wanted_version(text: str) -> str:
     if not re.fullmatch(r"latest|latest-minor|latest-patch|\d+\.\d+\.\d+", text, re.ASCII):
         raise ValueError('must be "latest", "latest-minor", "latest-patch" or a full version')
@@ -257,8 +264,8 @@ class ProfileFile(Section):
     transports: dict[str, dict[str, Any]] = {}
     sources: dict[str, dict[str, Any]] = {}
     jobs: JobsSection = JobsSection()
-    nodes: tuple[NodeSection, ...] = Field(
-        strict=False, min_length=1, description="One [[nodes]] for each host."
+    nodes: Annotated[tuple[NodeSection, ...], AfterValidator(_at_least_one)] = Field(
+        strict=False, description="One [[nodes]] for each host."
     )
     backup: dict[str, Any] = Field(description="How the database is saved: kind and its settings.")
     smoke: tuple[SmokeSection, ...] = Field(default=(), strict=False)

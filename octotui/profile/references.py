@@ -129,10 +129,9 @@ def secret_names(model: type[BaseModel]) -> set[str]:
     return names
 
 
-def fields_by_key(model: type[BaseModel] | None) -> dict[str, FieldInfo]:
+def fields_by_key(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """A model's fields by what a profile calls them."""
-    fields = model.model_fields if model else {}
-    return {field.alias or name: field for name, field in fields.items()}
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def models_within(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -50,7 +50,8 @@ class ProfileText:
         if self.places.stopped is not None:
             # What is no TOML may be a secret that somebody did not know how to write down.
             start, end = self.places.line(self.places.position(self.places.stopped)[0])
-            if telling := TELLING.search(self.text, start, end):
+            telling = TELLING.search(self.text, start, end)
+            if telling and not any(first < end <= last for first, last in spans):
                 spans.append((telling.end(), end))
         self._secrets = {self.text[start:end].strip("\"'") for start, end in spans}
         self._masks = _merged(spans)
@@ -71,7 +72,7 @@ class ProfileText:
             line=line,
             column=column,
             path=printable(dotted(path)),
-            message=printable(self.masked(message)),
+            message=printable(message),
             source_line=source_line,
             caret=caret,
             suggestion=printable(suggestion),
@@ -86,7 +87,8 @@ class ProfileText:
     def missing(self, path: KeyPath, message: str, suggestion: str = "") -> Fault:
         """A fault of something that is not there, at the table where it should be."""
         fault = self.at(self.places.value(path[:-1]), path, message, suggestion)
-        return fault if len(path) > 1 else replace(fault, source_line="")
+        around = any(path[:length] in self.places for length in range(1, len(path)))
+        return fault if around else replace(fault, source_line="")
 
     def _shown(self, line: int, offset: int) -> tuple[str, int]:
         """The line with its secrets masked, and the column in it that stands for the offset."""

@@ -54,7 +54,9 @@ class NodeBackup:
         try:
             job = await self._follow(request, lines)
         except NodeError as error:
-            raise self._error(request, f"no backup was made: {error.what}", str(error)) from error
+            raise self._error(
+                request, f"no backup was made: {error.what}", error.meaning
+            ) from error
         finally:
             lines.close()
         return self._evidence(request, job)
