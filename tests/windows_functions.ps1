@@ -1,0 +1,168 @@
+# Windows' own cmdlets over the files of $env:WORLD, and a loop that runs scripts among them:
+#   serve            lines of JSON in {"script", "arguments", "lines"}, out {"exit", "stdout"}
+#   job AGENT ID     what a scheduled task runs, in a process of its own
+param([string]$Mode, [string]$First, [string]$Second)
+$ErrorActionPreference = 'Stop'
+
+function Get-WorldText([string]$Name) {
+    $file = Join-Path $env:WORLD $Name
+    if ([System.IO.File]::Exists($file)) { return [System.IO.File]::ReadAllText($file) }
+    return ''
+}
+
+function Set-WorldText([string]$Name, [string]$Text) {
+    [System.IO.File]::WriteAllText((Join-Path $env:WORLD $Name), $Text)
+}
+
+function Add-WorldLine([string]$Name, [string]$Text) {
+    [System.IO.File]::AppendAllText((Join-Path $env:WORLD $Name), "$Text`n")
+}
+
+function Get-CimInstance {
+    [CmdletBinding()]
+    param([string]$ClassName, [string]$Filter)
+    Add-WorldLine 'cim' "$ClassName $Filter"
+    switch ($ClassName) {
+        'Win32_Service' {
+            foreach ($folder in @(Get-ChildItem (Join-Path $env:WORLD 'services') -Directory)) {
+                $in = { param($name) Get-WorldText "services/$($folder.Name)/$name" }
+                $type = & $in 'start_type'
+                $state = & $in 'state'
+                [pscustomobject]@{
+                    Name = $folder.Name; State = @{ stopped = 'Stopped'; running = 'Running'; paused = 'Paused'; stopping = 'Stop Pending' }[$state]
+                    StartMode = @{ automatic = 'Auto'; 'automatic-delayed' = 'Auto'; manual = 'Manual'; disabled = 'Disabled' }[$type]
+                    DelayedAutoStart = $type -eq 'automatic-delayed'; ProcessId = [uint32]$(if ($state -eq 'running') { 4711 } else { 0 })
+                    StartName = 'LocalSystem'; PathName = '"C:\Octopus.Server.exe" run --instance="' + (& $in 'instance') + '"'
+                }
+            }
+        }
+        'Win32_Process' {
+            if ($Filter -like 'ProcessId*') {
+                if ($Filter -eq "ProcessId = $PID") { [pscustomobject]@{ ProcessId = [uint32]$PID; CreationDate = (Get-Process -Id $PID).StartTime } }
+                elseif (Test-Path (Join-Path $env:WORLD "process-$(($Filter -split ' ')[2])")) {
+                    [pscustomobject]@{ ProcessId = [uint32]1; CreationDate = [DateTimeOffset]::FromUnixTimeSeconds(1000).LocalDateTime }
+                }
+            }
+            foreach ($line in @((Get-WorldText 'processes') -split "`n" | Where-Object { $_ -and $Filter -like 'Name*' })) {
+                [pscustomobject]@{ ProcessId = [uint32]($line -split ' ')[0]; Name = 'Octopus.Server.exe'; CommandLine = $line.Substring($line.IndexOf(' ') + 1) }
+            }
+        }
+        'Win32_OperatingSystem' { [pscustomobject]@{ Caption = 'Windows Server'; LastBootUpTime = [DateTimeOffset]::FromUnixTimeSeconds(1000).LocalDateTime } }
+        'Win32_Volume' {
+            [pscustomobject]@{ Name = '/'; DriveLetter = 'C:'; FreeSpace = [uint64]5000; Capacity = [uint64]9000 }
+            [pscustomobject]@{ Name = (Join-Path $env:ProgramData ''); DriveLetter = $null; FreeSpace = [uint64]100; Capacity = [uint64]200 }
+            [pscustomobject]@{ Name = '/media/empty'; DriveLetter = 'D:'; FreeSpace = $null; Capacity = $null }
+        }
+    }
+}
+
+function Get-ScheduledTask {
+    [CmdletBinding()]
+    param([string]$TaskName, [string]$TaskPath)
+    foreach ($file in @(Get-ChildItem (Join-Path $env:WORLD 'tasks') -File | Where-Object { $_.Name -like $TaskName })) {
+        [pscustomobject]@{ TaskName = $file.Name; TaskPath = '\'; Settings = [pscustomobject]@{ Enabled = (Get-WorldText "tasks/$($file.Name)") -eq 'true' } }
+    }
+}
+function Enable-ScheduledTask { param([string]$TaskPath, [string]$TaskName) Set-WorldText "tasks/$TaskName" 'true' }
+function Disable-ScheduledTask {
+    param([string]$TaskPath, [string]$TaskName)
+    if (Get-WorldText 'tasks-deny') { throw [System.UnauthorizedAccessException]::new('Access is denied.') }
+    Set-WorldText "tasks/$TaskName" 'false'
+}
+function New-ScheduledTaskAction { param([string]$Execute, [string]$Argument) @{ Execute = $Execute; Argument = $Argument } }
+function New-ScheduledTaskPrincipal { param([string]$UserId, [string]$LogonType, [string]$RunLevel) "$UserId $LogonType $RunLevel" }
+function New-ScheduledTaskSettingsSet { param([switch]$AllowStartIfOnBatteries, [switch]$DontStopIfGoingOnBatteries, [timespan]$ExecutionTimeLimit, [int]$Priority) "$ExecutionTimeLimit $Priority" }
+function Register-ScheduledTask {
+    param([string]$TaskPath, [string]$TaskName, $Action, $Settings, $Principal, [string]$User, [string]$Password, [string]$RunLevel)
+    if (Get-WorldText 'task-refused') { throw (Get-WorldText 'task-refused') }
+    Add-WorldLine 'registered' "$TaskPath$TaskName|$Principal|$User|$Password|$RunLevel|$Settings|$($Action.Argument)"
+}
+function Start-ScheduledTask {
+    param([string]$TaskPath, [string]$TaskName)
+    switch (Get-WorldText 'task-mode') {
+        'never' { }
+        'process' { Start-Process -FilePath $env:PWSH -ArgumentList "-NoProfile -File `"$PSCommandPath`" job `"$env:AGENT`" $TaskName" }
+        default { & $env:AGENT 'job-run' $TaskName }
+    }
+}
+function Get-ScheduledTaskInfo { param([string]$TaskPath, [string]$TaskName) [pscustomobject]@{ LastTaskResult = 267011 } }
+function Unregister-ScheduledTask {
+    [CmdletBinding(SupportsShouldProcess)]
+    param([string]$TaskPath, [string]$TaskName)
+    Add-WorldLine 'unregistered' "$TaskPath$TaskName"
+}
+
+function Get-AuthenticodeSignature {
+    param([string]$LiteralPath)
+    $signer = Get-WorldText 'signer'
+    if (Test-Path "$LiteralPath.signer") { $signer = [System.IO.File]::ReadAllText("$LiteralPath.signer") }
+    $status = 'NotSigned'
+    $certificate = $null
+    if ($signer) {
+        $status = 'Valid'
+        $certificate = [pscustomobject]@{ Subject = $signer }
+    }
+    [pscustomobject]@{ Status = $status; SignerCertificate = $certificate }
+}
+
+function Get-Acl {
+    param([string]$LiteralPath)
+    $sddl = Get-WorldText 'sddl'
+    if (-not $sddl) { $sddl = 'O:BAG:DUD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)' }
+    [pscustomobject]@{ Sddl = $sddl }
+}
+
+Update-TypeData -Force -TypeName System.IO.FileInfo -MemberType ScriptProperty -MemberName VersionInfo -Value {
+    [pscustomobject]@{ FileVersion = Get-WorldText 'version' }
+}
+
+# A connection to a SQL Server that answers from world/sql.json: {statement's beginning: rows or error}.
+function New-Object {
+    param([string]$TypeName, [object[]]$ArgumentList)
+    if ($TypeName -ne 'System.Data.SqlClient.SqlConnection') {
+        if ($TypeName -eq 'System.Threading.Mutex') { $ArgumentList[1] = $ArgumentList[1] + ($env:WORLD -replace '[\\/]', '_') }
+        return Microsoft.PowerShell.Utility\New-Object -TypeName $TypeName -ArgumentList $ArgumentList
+    }
+    Set-WorldText 'connection-string' $ArgumentList[0]
+    $connection = [pscustomobject]@{ Handlers = [System.Collections.Generic.List[object]]::new(); FireInfoMessageEventOnUserErrors = $false }
+    $connection | Add-Member ScriptMethod Open { if (Get-WorldText 'sql-down') { throw 'A network-related error occurred.' } }
+    $connection | Add-Member ScriptMethod Close { }
+    $connection | Add-Member ScriptMethod add_InfoMessage { param($handler) $this.Handlers.Add($handler) }
+    $connection | Add-Member ScriptMethod remove_InfoMessage { param($handler) $null = $this.Handlers.Remove($handler) }
+    $connection | Add-Member ScriptMethod CreateCommand {
+        $command = [pscustomobject]@{ Connection = $this; CommandText = ''; CommandTimeout = 30 }
+        $command | Add-Member ScriptMethod ExecuteReader {
+            Add-WorldLine 'statements' $this.CommandText
+            $all = ConvertFrom-Json (Get-WorldText 'sql.json')
+            $rows = @(foreach ($entry in $all.PSObject.Properties) { if ($this.CommandText.StartsWith($entry.Name)) { $entry.Value } })
+            $reader = [pscustomobject]@{ Rows = $rows; At = -1; FieldCount = @($rows[0].PSObject.Properties).Count }
+            $reader | Add-Member ScriptMethod Read { $this.At++; $this.At -lt $this.Rows.Count }
+            $reader | Add-Member ScriptMethod GetName { param($column) @($this.Rows[$this.At].PSObject.Properties)[$column].Name }
+            $reader | Add-Member ScriptMethod GetValue { param($column) @($this.Rows[$this.At].PSObject.Properties)[$column].Value }
+            $reader | Add-Member ScriptMethod IsDBNull { param($column) $null -eq @($this.Rows[$this.At].PSObject.Properties)[$column].Value }
+            $reader | Add-Member ScriptMethod Close { }
+            $reader
+        }
+        $command | Add-Member ScriptMethod ExecuteNonQuery {
+            Add-WorldLine 'statements' $this.CommandText
+            $errors = @([pscustomobject]@{ Message = '5 percent processed.'; Class = 10 })
+            if (Get-WorldText 'sql-error') { $errors += [pscustomobject]@{ Message = Get-WorldText 'sql-error'; Class = 16 } }
+            foreach ($handler in $this.Connection.Handlers) { & $handler $this.Connection ([pscustomobject]@{ Errors = $errors }) }
+            -1
+        }
+        $command
+    }
+    $connection
+}
+
+if ($Mode -eq 'job') {
+    & $First 'job-run' $Second
+    exit 0
+}
+while ($null -ne ($line = [Console]::In.ReadLine())) {
+    $request = ConvertFrom-Json $line
+    $arguments = @($request.arguments)
+    $global:LASTEXITCODE = 0
+    $printed = @($request.lines | & $request.script @arguments *>&1 | ForEach-Object { "$_" }) -join "`n"
+    [Console]::Out.WriteLine((ConvertTo-Json @{ exit = $LASTEXITCODE; stdout = "$printed`n" } -Compress))
+}
