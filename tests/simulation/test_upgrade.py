@@ -1,0 +1,87 @@
+"""Whole upgrades in virtual time: the documented order, and no safety rule broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from octotui.upgrade.plan import Options
+from tests.simulated_upgrade import INSTALLED, TARGET, Outcome, simulate
+
+
+def assert_upgraded(outcome: Outcome) -> None:
+    assert outcome.state == "succeeded", outcome.lines
+    assert outcome.code == 0
+    truth = outcome.truth
+    assert truth["violations"] == []
+    assert truth["database"]["version"] == TARGET
+    assert truth["database"]["upgrades"] == 1
+    assert truth["cluster"]["maintenance"] == truth["cluster"]["initial_maintenance"]
+    for node in truth["nodes"].values():
+        assert node["version"] == TARGET
+        assert node["service"] == "running"
+        assert node["installs"] == 1
+        assert not node["draining"]
+        assert node["watchdog"] == "enabled"
+        assert node["start_type"] == "automatic"
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 3, 5])
+@pytest.mark.parametrize("rollout", ["first-node", "all-nodes"])
+@pytest.mark.parametrize("reopen", ["all-verified", "first-verified"])
+def test_upgrade(tmp_path: Path, nodes: int, rollout: str, reopen: str) -> None:
+    options = Options(rollout=rollout, reopen=reopen)  # type: ignore[arg-type]
+    assert_upgraded(simulate(tmp_path, nodes=nodes, options=options))
+
+
+def test_the_documented_order(tmp_path: Path) -> None:
+    outcome = simulate(tmp_path)
+    order = outcome.actions(
+        "maintenance-on",
+        "service-stop",
+        "msi-install",
+        "database-upgrade",
+        "serving",
+        "maintenance-off",
+    )
+    assert order[0] == ("maintenance-on", None)
+    assert {a for a, _ in order[1:4]} == {"service-stop"}
+    assert order[4:7] == [
+        ("msi-install", "OCTO1"),
+        ("database-upgrade", "OCTO1"),
+        ("serving", "OCTO1"),
+    ]
+    assert {n for a, n in order[7:] if a == "msi-install"} == {"OCTO2", "OCTO3"}
+    assert order[-1] == ("maintenance-off", None)
+
+
+def test_maintenance_mode_that_was_on_stays_on(tmp_path: Path) -> None:
+    outcome = simulate(tmp_path, maintenance=True)
+    assert_upgraded(outcome)
+    assert outcome.truth["cluster"]["maintenance"] is True
+
+
+def test_the_journal_is_in_order_and_complete(tmp_path: Path) -> None:
+    events = simulate(tmp_path).events
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert events[0].kind == "run.started"
+    assert events[-1].kind == "run.ended"
+    started = [e.data["step"] for e in events if e.kind == "step.started"]
+    ended = [e.data["step"] for e in events if e.kind == "step.ended"]
+    assert sorted(started) == sorted(ended)
+    assert len(started) == len(set(started)), "nothing was done twice"
+
+
+def test_a_database_upgrade_that_fails_is_backed_out(tmp_path: Path) -> None:
+    outcome = simulate(tmp_path, faults=["database:upgrade-fails"])
+    assert outcome.state == "rolled_back", outcome.lines
+    assert outcome.code == 1
+    truth = outcome.truth
+    assert truth["violations"] == []
+    assert truth["database"]["version"] == INSTALLED
+    assert truth["cluster"]["maintenance"] is False
+    for node in truth["nodes"].values():
+        assert (node["version"], node["service"]) == (INSTALLED, "running")
+        assert (node["draining"], node["watchdog"]) == (False, "enabled")
+        assert node["start_type"] == "automatic"
