@@ -9,23 +9,30 @@ import string
 import tempfile
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
 from octotui_lab.balancer import Balancer
-from octotui_lab.certificates import ServerCertificate, issue
+from octotui_lab.certificates import issue
 from octotui_lab.clock import ScaledClock
 from octotui_lab.control import control_application
 from octotui_lab.door import Door, own_address
+from octotui_lab.download_site import TAMPERED, TRUNCATED, make_site
 from octotui_lab.estate_node import EstateNode, Surroundings
 from octotui_lab.hosts import WindowsHost
-from octotui_lab.octopus_http import application
+from octotui_lab.octopus_http import octopus_application
 from octotui_lab.octopus_messages import ApiSettings
 from octotui_lab.profile_file import LabAddresses, ProfileFile
 from octotui_lab.waiting import Waiter
 from octotui_lab.world import World
 from octotui_lab.wsman import write_ntlm_users
+
+#: The packages that the download site offers.
+PACKAGES = Path(__file__).parent / "packages"
 
 #: Where what serves the whole estate is found.
 _COMMON_ADDRESS = "127.0.0.1"
@@ -82,61 +89,83 @@ class Estate:
         options = self._options
         root = Path(tempfile.mkdtemp(prefix="octotui-lab-"))
         stack.callback(shutil.rmtree, root, ignore_errors=True)
-        self.world = World.create(
-            options.nodes,
-            clock=ScaledClock(options.speed),
-            faults=options.faults,
-            root=str(root),
-        )
+        clock = ScaledClock(options.speed)
+        world = World.create(options.nodes, clock=clock, faults=options.faults, root=str(root))
         folder = self.profile.prepare()
         stack.callback(self.profile.remove_folder)
-        addresses = {name: own_address(k) for k, name in enumerate(self.world.node_names, 1)}
+        addresses = {name: own_address(k) for k, name in enumerate(world.node_names, 1)}
         certificate = issue((_COMMON_ADDRESS, *addresses.values()), folder)
-        settings = ApiSettings(_api_key())
         users = {USERNAME: secrets.token_urlsafe(18)}
         write_ntlm_users(folder / "ntlm-users", users)
         hosts: dict[str, WindowsHost] = {}
-        control = Door(control_application(self.world, hosts, self.stop), _COMMON_ADDRESS, None)
-        self.control_url = control.url
+        control = Door(control_application(world, hosts, self.stop), _COMMON_ADDRESS, None)
+        await _open(stack, control)
+        self.world, self.control_url = world, control.url
         around = Surroundings(
-            world=self.world,
-            waiter=Waiter(self.world.schedule),
+            world=world,
+            waiter=Waiter(world.schedule),
             certificate=certificate,
-            api=settings,
+            api=ApiSettings(_api_key()),
             users=users,
             powershell=options.powershell,
             control_url=control.url,
         )
         nodes = [EstateNode(name, address, around) for name, address in addresses.items()]
+        # Before any node starts: a PowerShell of theirs asks at once.
         hosts |= {node.name: node.host for node in nodes}
-        await _open(stack, control)
         for node in nodes:
             await stack.enter_async_context(node)
-        balancer = await self._serve_balancer(stack, certificate, settings)
-        self.profile.write(
-            LabAddresses(
-                balancer_url=balancer.url,
-                feed_settings={},
-                nodes=[node.found_at for node in nodes],
-                username=USERNAME,
-                password=users[USERNAME],
-                api_key=settings.api_key,
-            ),
-            certificate.authority_pem,
-        )
+        front = await _open_front(stack, around)
+        lab = replace(front, nodes=[node.found_at for node in nodes])
+        self.profile.write(lab, certificate.authority_pem)
 
-    async def _serve_balancer(
-        self, stack: AsyncExitStack, certificate: ServerCertificate, settings: ApiSettings
-    ) -> Door:
-        respond = Balancer(self.world, settings).respond
-        door = Door(application(respond), _COMMON_ADDRESS, certificate.context)
+
+async def _open_front(stack: AsyncExitStack, around: Surroundings) -> LabAddresses:
+    """Opens what stands in front of the nodes: load balancer and download site."""
+    balancer = Balancer(around.world, around.api)
+    doors = [
+        Door(application, _COMMON_ADDRESS, around.certificate.context)
+        for application in (octopus_application(balancer.respond), _download_site(around.world))
+    ]
+    for door in doors:
         await _open(stack, door)
-        return door
+    ((username, password),) = around.users.items()
+    return LabAddresses(
+        balancer_url=doors[0].url,
+        feed_url=f"{doors[1].url}/download/upgrade/v3",
+        package_url=f"{doors[1].url}/octopus/Octopus.{{version}}-x64.msi",
+        nodes=(),
+        username=username,
+        password=password,
+        api_key=around.api.api_key,
+    )
 
 
 async def _open(stack: AsyncExitStack, door: Door) -> None:
     stack.push_async_callback(door.stop)
     await door.start()
+
+
+def _download_site(world: World) -> web.Application:
+    """The site with the world's faults; those with ``times=N`` count the packages it sends."""
+
+    def active() -> list[str]:
+        return [
+            name for name in (TAMPERED, TRUNCATED) if world.fault_of("download", name) is not None
+        ]
+
+    @web.middleware
+    async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        finally:
+            if request.method == "GET" and request.path.startswith("/octopus/"):
+                for name in active():
+                    world.take_fault_of("download", name)
+
+    site = make_site(PACKAGES, active)
+    site.middlewares.append(count)
+    return site
 
 
 def _api_key() -> str:

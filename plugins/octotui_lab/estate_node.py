@@ -14,7 +14,7 @@ from octotui_lab.certificates import ServerCertificate
 from octotui_lab.door import Door
 from octotui_lab.hosts import WindowsHost
 from octotui_lab.octopus_api import respond
-from octotui_lab.octopus_http import application
+from octotui_lab.octopus_http import octopus_application
 from octotui_lab.octopus_messages import ApiRequest, ApiResponse, ApiSettings
 from octotui_lab.profile_file import LabNode
 from octotui_lab.remote import RemoteCommand
@@ -51,7 +51,7 @@ class EstateNode:
         self._stack = AsyncExitStack()
         self._execute: Handler = self._execute_in_python
         tls = around.certificate.context
-        self._rest = Door(application(self._respond), address, tls)
+        self._rest = Door(octopus_application(self._respond), address, tls)
         around.world.set_listen_prefixes(name, [f"{self._rest.url}/"])
         if around.powershell is None:
             self.host = WindowsHost(around.world, name, waiter=around.waiter)

@@ -9,7 +9,7 @@ from aiohttp import web
 from octotui_lab.octopus_messages import API_KEY_HEADER, ApiRequest, ApiResponse, NobodyListens
 
 
-def application(respond: Callable[[ApiRequest], ApiResponse]) -> web.Application:
+def octopus_application(respond: Callable[[ApiRequest], ApiResponse]) -> web.Application:
     """An application whose every path is answered by ``respond``."""
 
     async def answer(http: web.Request) -> web.Response:

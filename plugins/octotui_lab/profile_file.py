@@ -27,7 +27,8 @@ class LabAddresses:
     """All that a profile says of a lab."""
 
     balancer_url: str
-    feed_settings: dict[str, str]
+    feed_url: str
+    package_url: str
     nodes: Sequence[LabNode]
     username: str
     password: str = field(repr=False)
@@ -81,7 +82,6 @@ class ProfileFile:
     def _text(self, lab: LabAddresses) -> str:
         ca = _quoted(str(self.folder / "ca.pem"))
         secrets = self.folder.name
-        feed = "".join(f"{name} = {_quoted(value)}\n" for name, value in lab.feed_settings.items())
         head = f"""{HEADER}
 [octopus]
 url = {_quoted(lab.balancer_url)}
@@ -98,7 +98,9 @@ hold = []
 signer = "same-as-installed"
 
 [sources.official]
-{feed}ca = {ca}
+feed_url = {_quoted(lab.feed_url)}
+package_url = {_quoted(lab.package_url)}
+ca = {ca}
 
 [transports.winrm]
 username = {_quoted(lab.username)}

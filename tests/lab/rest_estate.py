@@ -18,7 +18,7 @@ from octotui_lab.certificates import issue
 from octotui_lab.clock import ManualClock
 from octotui_lab.door import Door, own_address
 from octotui_lab.estate_node import EstateNode, Surroundings
-from octotui_lab.octopus_http import application
+from octotui_lab.octopus_http import octopus_application
 from octotui_lab.octopus_messages import ApiSettings
 from octotui_lab.waiting import Waiter
 from octotui_lab.world import World
@@ -105,7 +105,7 @@ async def rest_estate(
             node = await stack.enter_async_context(EstateNode(name, address, around))
             found[name] = node.found_at.url + directory
         door = Door(
-            application(Balancer(model, settings).respond), "127.0.0.1", certificate.context
+            octopus_application(Balancer(model, settings).respond), "127.0.0.1", certificate.context
         )
         stack.push_async_callback(door.stop)
         await door.start()

@@ -18,8 +18,10 @@ from click.testing import CliRunner
 from pydantic import SecretStr
 
 from octotui.api import NodeAddress, SecretReference
-from octotui.api.errors import CredentialsRefused, OctotuiError, Unreachable
+from octotui.api.errors import CredentialsRefused, OctotuiError, SourceError, Unreachable
 from octotui.octopus import open_server
+from octotui_downloads.official import OfficialSource
+from octotui_downloads.provider import OfficialSettings
 from octotui_lab.cli import lab
 from octotui_lab.estate import Estate, EstateOptions
 from octotui_lab.faults import KINDS
@@ -88,6 +90,33 @@ async def test_the_profile_leads_to_everything(tmp_path: Path) -> None:
             async with transport(running.profile.path, number) as winrm:
                 told = await winrm.run(["hostname"], timeout=30)
                 assert (told.exit_code, told.stdout.strip()) == (0, name)
+
+
+def official(path: Path) -> OfficialSource:
+    """octotui's own source, as a profile says."""
+    return OfficialSource(OfficialSettings.model_validate(profile(path)["sources"]["official"]))
+
+
+async def test_the_download_site_has_every_version(tmp_path: Path) -> None:
+    async with estate(tmp_path, nodes=1) as running:
+        source = official(running.profile.path)
+        offered = {release.version for release in await source.releases()}
+        assert offered == {package.version for package in running.world.catalogue.packages}
+        newest = running.world.catalogue.packages[-1]
+        package = await source.locate(newest.version)
+        assert (package.sha256, package.size) == (newest.sha256, newest.size)
+        await source.download(package, tmp_path / "package.msi", lambda done, total: None)
+        await source.close()
+
+
+async def test_a_counted_fault_of_the_site_ends(tmp_path: Path) -> None:
+    async with estate(tmp_path, "download:tampered,times=1", nodes=1) as running:
+        source = official(running.profile.path)
+        package = await source.locate("2025.2.13099")
+        with pytest.raises(SourceError):
+            await source.download(package, tmp_path / "package.msi", lambda done, total: None)
+        await source.download(package, tmp_path / "package.msi", lambda done, total: None)
+        await source.close()
 
 
 async def test_every_node_has_a_place_of_its_own(tmp_path: Path) -> None:
