@@ -23,6 +23,7 @@ def facts(host: WindowsHost, user: str) -> dict[str, Any]:
     node = host.node
     assert_installed(host)
     executable = str(host.executable)
+    instances = [instance(host, name) for name in instance_names(host)]
     _, signer = host.signature(executable, host_files.sha256_of(host.executable))
     return {
         **host.system(user),
@@ -30,7 +31,7 @@ def facts(host: WindowsHost, user: str) -> dict[str, Any]:
         "version": host.file_version(executable),
         "signer": signer,
         "product_code": node.product_code,
-        "instances": [instance(host, name) for name in instance_names(host)],
+        "instances": instances,
         "services": services(host),
         "watchdog": watchdog(host),
         "disks": [
@@ -38,7 +39,7 @@ def facts(host: WindowsHost, user: str) -> dict[str, Any]:
                 "name": disk["name"],
                 "free": disk["free"],
                 "size": disk["size"],
-                "purposes": ["install", "home", "staging"],
+                "purposes": ["install", *(["home"] if instances else []), "staging"],
             }
             for disk in host.disks()
         ],

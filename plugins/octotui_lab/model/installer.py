@@ -43,7 +43,7 @@ def start(
         else:
             busy = cluster.faults.take(node.scope, "installer-busy") is not None
         parsed = parse(arguments)
-        program.log.append(f"=== Logging started: {program.command_line} ===")
+        program.log.append("=== Verbose logging started ===")
         if busy:
             exit_code = yield from _refuse(program, BUSY, "Another installation is in progress.")
         elif parsed.package:
