@@ -15,7 +15,7 @@ from octotui.profile.providers import Providers
 from octotui.profile.text import ProfileText
 
 #: Larger files are no profiles (fifty nodes take about 10 KiB).
-LARGEST = 1024 * 1024
+LARGEST = 256 * 1024
 
 #: What other encodings begin with; UTF-32 before UTF-16, whose mark it begins with.
 _OTHER_ENCODINGS = (

@@ -124,7 +124,7 @@ def test_the_good_one_is_good(tmp_path: Path) -> None:
         ('# é\nurl = "é'.encode() + b'\xff"', "2:9: byte 0xff is no UTF-8"),
         (b"\x00\x01\x02", "1:1: "),
         (b"[octopus]\nurl = '\x07'\n", "2:8: "),
-        (b"x" * (1024 * 1024 + 1), "it has more than 1048576 bytes"),
+        (b"x" * (256 * 1024 + 1), "it has more than 262144 bytes"),
         (b"x = " + b"[" * 5000, "1:1: arrays or tables are nested too deeply"),
         (b"x = " + b"1" * 5000, "1:1: a number is too long"),
     ],
