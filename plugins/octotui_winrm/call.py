@@ -185,8 +185,6 @@ class Call:
         except faults.EXPECTED as error:
             if faults.is_shell_gone(error):
                 channel.forget_shell()
-            elif not faults.is_answer(error):
-                channel.give_up_shell()
 
     def _check(self) -> None:
         if self._stopped.is_set():

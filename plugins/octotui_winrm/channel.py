@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from octotui_winrm.faults import EXPECTED, is_answer
-from octotui_winrm.wire import Wire, WireOver
+from octotui_winrm.wire import BadAnswer, Wire, WireOver
 
 Result = TypeVar("Result")
 
@@ -82,7 +82,11 @@ class Channel:
 
     def _over(self, wire: Wire, operation: Callable[[Wire], Result]) -> Result:
         try:
-            return operation(wire)
+            try:
+                return operation(wire)
+            except (StopIteration, AssertionError) as error:
+                # So pywinrm puts it when an answer lacks what it looks for.
+                raise BadAnswer(f"{type(error).__name__} {error}".strip()) from error
         except BaseException as error:
             if not is_answer(error):
                 self.was_connected = wire.connection.made

@@ -185,6 +185,8 @@ def _refused(node: str, endpoint: Endpoint, reason: str) -> CredentialsRefused:
 
 def _cause(error: BaseException) -> str:
     """The words of whatever lies at the bottom of requests' and urllib3's wrappers."""
+    if isinstance(error, requests.exceptions.InvalidURL):
+        return "that is no name of a host"
     if isinstance(error, requests.ConnectTimeout):
         return "no answer"
     if isinstance(error, requests.Timeout):

@@ -216,7 +216,7 @@ class _Transport(Transport):
         session.trust_env = False
         session.verify = self._described.verify
         session.headers.update(self.default_headers)
-        tls = _tls_context(self._described.ca, self._described.verify) if secure else None
+        tls = tls_context(self._described.ca, self._described.verify) if secure else None
         session.mount(f"{self._described.scheme}://", _Adapter(self._connection, tls))
         if self.auth_method == "basic":
             session.auth = HTTPBasicAuth(self._described.username, self._password)
@@ -261,7 +261,7 @@ class _Transport(Transport):
 
 
 @lru_cache
-def _tls_context(ca: Path | None, verify: bool) -> ssl.SSLContext:
+def tls_context(ca: Path | None, verify: bool) -> ssl.SSLContext:
     """One context for all nodes of a kind: each would load all certificates again (1 MB)."""
     if not verify:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

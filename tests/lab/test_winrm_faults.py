@@ -23,7 +23,9 @@ from octotui.api.errors import (
 )
 from octotui_lab.remote import RemoteCommand
 from octotui_lab.wsman import write_ntlm_users
+from octotui_lab.wsman.shells import Command
 from octotui_winrm.transport import WinrmTransport
+from octotui_winrm.wire import tls_context
 from tests.lab.winrm_node import (
     IMPATIENT,
     USERS,
@@ -91,33 +93,38 @@ async def transport(node: ScriptedNode, way: dict[str, Any]) -> AsyncIterator[Wi
 
 
 async def test_output_is_whole_when_the_line_is_cut_amid_a_command(
-    node: ScriptedNode, proxy: Proxy, way: dict[str, Any]
+    node: ScriptedNode, proxy: Proxy, way: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reconnected = asyncio.Event()
+    more = asyncio.Event()
+    asked_for_more = asyncio.Event()
+    heard = asyncio.Event()
 
     async def interrupted(command: RemoteCommand, _: list[str]) -> int:
         command.write_stdout(b"first\n")
-        await reconnected.wait()
+        await more.wait()
         command.write_stdout(b"second\n")
         return 5
 
     node.programs["interrupted"] = interrupted
-    cut = False
+    find_command = node.endpoint.shells.command
 
-    def output(stream: str, data: bytes) -> None:
-        nonlocal cut
-        if not cut:
-            cut = True
-            proxy.cut()
+    def found(*key: str) -> Command:
+        if heard.is_set():
+            asked_for_more.set()
+        return find_command(*key)
 
-    async with opened(proxy.port, **way) as transport:
-        call = asyncio.create_task(transport.run(["interrupted"], timeout=10, output=output))
-        async with asyncio.timeout(5):
-            while not (cut and proxy.accepted == 2):
-                proxy.changed.clear()
-                await proxy.changed.wait()
-            reconnected.set()
-            completed = await call
+    monkeypatch.setattr(node.endpoint.shells, "command", found)
+    async with asyncio.timeout(10), opened(proxy.port, **way) as transport:
+        call = asyncio.create_task(
+            transport.run(["interrupted"], timeout=10, output=lambda *_: heard.set())
+        )
+        await asked_for_more.wait()
+        proxy.cut()
+        while proxy.accepted < 2:
+            proxy.changed.clear()
+            await proxy.changed.wait()
+        more.set()
+        completed = await call
     assert completed.stdout == b"first\nsecond\n"
     assert completed.exit_code == 5
     assert len(node.lines) == 1
@@ -311,6 +318,14 @@ async def test_an_own_authority_is_not_trusted_without_being_named(plain: Script
     assert plain.requests == {}
 
 
+async def test_an_own_authority_is_trusted_in_place_of_all_others(
+    plain: ScriptedNode, authority: Authority
+) -> None:
+    async with opened(plain.port, ca=str(authority.file)) as transport:
+        await transport.run(["exit", "0"], timeout=10)
+    assert tls_context(authority.file, True).cert_store_stats()["x509_ca"] == 1
+
+
 async def test_a_certificate_file_that_is_missing(plain: ScriptedNode, tmp_path: Path) -> None:
     missing = tmp_path / "missing.pem"
     async with opened(plain.port, ca=str(missing)) as transport:
@@ -343,12 +358,16 @@ async def test_something_else_that_answers_http(unused_tcp_port: int) -> None:
 
 
 async def test_an_unencrypted_answer_is_not_believed() -> None:
+    forged = 0
+
     @web.middleware
     async def forge(request: web.Request, handler: Any) -> web.StreamResponse:
-        if request.content_type == "multipart/encrypted":
-            return web.Response(text="<forged Name='ShellId'>1</forged>")
-        response: web.StreamResponse = await handler(request)
-        return response
+        nonlocal forged
+        if request.content_type != "multipart/encrypted":
+            response: web.StreamResponse = await handler(request)
+            return response
+        forged += 1
+        return web.Response(text="<a><b Name='ShellId'>1</b></a>")
 
     node = ScriptedNode(None, None)
     application = node.endpoint.application()
@@ -356,11 +375,17 @@ async def test_an_unencrypted_answer_is_not_believed() -> None:
     runner = web.AppRunner(application)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port = runner.addresses[0][1]
-    async with opened(port, scheme="http") as transport:
+    async with opened(runner.addresses[0][1], scheme="http") as transport:
         with pytest.raises(TransportError, match="answers as WinRM does not"):
             await transport.run(["exit", "0"], timeout=10)
+    assert forged == 1, "the forged shell was used"
     await runner.cleanup()
+
+
+async def test_a_host_that_cannot_be_one() -> None:
+    async with opened(5986, host="octo 1/") as transport:
+        with pytest.raises(Unreachable, match="no name of a host"):
+            await transport.run(["exit", "0"], timeout=10)
 
 
 async def test_an_ipv6_address(authority: Authority) -> None:

@@ -27,7 +27,8 @@ from octotui_winrm.patience import PATIENCE, Patience
 from octotui_winrm.settings import WinrmSettings
 from octotui_winrm.transport import WinrmTransport
 
-IMPATIENT = replace(PATIENCE, connect=3, reconnect=(0, 0, 0), farewell=3)
+#: A farewell that has to be waited for is longer than any test may take.
+IMPATIENT = replace(PATIENCE, connect=3, reconnect=(0, 0, 0), farewell=60)
 
 USER = r"LAB\upgrader"
 PASSWORD = "Correct-Horse-42"
