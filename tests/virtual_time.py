@@ -23,14 +23,15 @@ class _JumpingSelector(selectors.DefaultSelector):
         if ready or timeout is None or timeout <= 0:
             return ready if ready or timeout is not None else super().select(None)
         # A helper thread may be about to answer: let it, before time jumps over it.
-        ready = super().select(0.0005 if self.threads() else 0)
-        if not ready:
-            self.now += timeout
-        return ready
+        while self.threads_work():
+            if ready := super().select(0.0005):
+                return ready
+        self.now += timeout
+        return super().select(0)
 
-    def threads(self) -> bool:
+    def threads_work(self) -> bool:
         executor = getattr(self.loop, "_default_executor", None)
-        return bool(executor and executor._work_queue.qsize() + len(executor._threads))
+        return bool(executor) and executor._idle_semaphore._value < len(executor._threads)
 
     loop: Any = None
 

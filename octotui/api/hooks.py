@@ -61,11 +61,17 @@ class OctotuiSpec:
 
     @hookspec
     def octotui_changed(self, event: Event) -> None:
-        """The run entered another state. Reports only; may be a coroutine function."""
+        """The run entered another state. Reports only.
+
+        May be a coroutine function; a plain one must return at once.
+        """
 
     @hookspec
     def octotui_step(self, event: Event) -> None:
-        """A step started, waits or ended. Reports only; may be a coroutine function."""
+        """A step started, waits or ended. Reports only.
+
+        May be a coroutine function; a plain one must return at once.
+        """
 
     @hookspec
     def octotui_before_phase(self, phase: str) -> str | None:

@@ -23,7 +23,7 @@ class SecretReference:
 
     def __init__(self, reference: str) -> None:
         scheme, colon, rest = reference.partition(":")
-        if not colon or not rest or not scheme.isidentifier():
+        if not colon or not rest or scheme not in SCHEMES:
             raise ValueError(
                 "a secret must be a reference: env:NAME, file:PATH, keyring:SERVICE/USER "
                 'or cmd:["program", "argument"]'

@@ -44,9 +44,23 @@ def demo(nodes: int, speed: float, fault: tuple[str, ...], headless: bool, as_js
 def lab(profile: Path, options: list[str]) -> Iterator[None]:
     """The lab as a child process, ready, and ended with the block. Raises OctotuiError."""
     command = [sys.executable, "-m", "octotui", "lab", "up", f"--profile={profile}", *options]
-    child = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, **_own_group()
-    )
+    # Ctrl-C in the terminal is for the viewer: the lab has to outlive it until we end it.
+    if sys.platform == "win32":
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
+        )
+    else:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
     assert child.stdout is not None
     try:
         line = child.stdout.readline()
@@ -63,10 +77,3 @@ def lab(profile: Path, options: list[str]) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
-
-
-def _own_group() -> dict[str, int]:
-    """Ctrl-C in the terminal is for the viewer: the lab has to outlive it until we end it."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"process_group": 0}

@@ -65,7 +65,7 @@ def main() -> None:
     debug = "--debug" in sys.argv
     try:
         code = cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
+    except click.Abort:
         sys.exit(130)
     except click.ClickException as error:
         error.show()

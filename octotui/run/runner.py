@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ import octotui
 from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
 from octotui.api.facts import Facts, NodeFacts
-from octotui.plugins import Plugins
+from octotui.plugins import PluginProblem, Plugins
 from octotui.run.control import check_command
 from octotui.run.journal import Command, Journal
 from octotui.run.ledger import Ledger
@@ -109,9 +109,7 @@ class Runner:
             self._append("run", "run.started", self._started())
         else:
             self._append("run", "run.resumed", {"pid": os.getpid(), "state": self._machine.state})
-        for problem in self._plugins.problems:
-            text = f"{problem.distribution} {problem.version}: {problem.problem}"
-            self._append("run", "plugin.problem", {"plugin": problem.plugin, "problem": text})
+        self._note_problems(self._plugins.problems)
         try:
             async with asyncio.TaskGroup() as group:
                 chores = [
@@ -421,8 +419,12 @@ class Runner:
         while True:
             announced, self._announced = self._announced, []
             for event in announced:
-                if event.kind == "state":
-                    await self._plugins.emit("octotui_changed", event)
-                elif event.kind.startswith("step."):
-                    await self._plugins.emit("octotui_step", event)
+                hook = "octotui_changed" if event.kind == "state" else "octotui_step"
+                if event.kind == "state" or event.kind.startswith("step."):
+                    self._note_problems(await self._plugins.emit(hook, event))
             await asyncio.sleep(COMMAND_PAUSE)
+
+    def _note_problems(self, problems: Iterable[PluginProblem]) -> None:
+        for problem in problems:
+            text = f"{problem.distribution} {problem.version}: {problem.problem}"
+            self._append("run", "plugin.problem", {"plugin": problem.plugin, "problem": text})

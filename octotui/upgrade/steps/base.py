@@ -71,6 +71,10 @@ class Reporter(Protocol):
     def log(self, node: str | None, text: str) -> None: ...
 
 
+class Closable(Protocol):
+    async def close(self) -> None: ...
+
+
 class Clock(Protocol):
     def time(self) -> float:
         """Wall-clock seconds since the epoch."""
@@ -103,7 +107,8 @@ class World:
 
     async def close(self) -> None:
         """Gives up every connection; what cannot be closed any more is closed enough."""
-        for part in (self.server, self.source, *self.nodes.values()):
+        parts: list[Closable] = [self.server, self.source, *self.nodes.values()]
+        for part in parts:
             with contextlib.suppress(OctotuiError):
                 await part.close()
 

@@ -10,7 +10,7 @@ from octotui.api.facts import Services
 from octotui.api.node import NodeOperations
 from octotui.upgrade.interlocks import demand, describe, no_backup, not_proved, not_stopped
 from octotui.upgrade.steps.base import Probe, Result, Step, StepContext, StepFailed
-from octotui.upgrade.steps.staging import staged
+from octotui.upgrade.steps.staging import signer, staged
 from octotui.upgrade.steps.waits import follow_job
 from octotui.upgrade.together import together
 
@@ -56,7 +56,7 @@ async def install(context: StepContext, node: NodeOperations, name: str, version
     another installation is running. Raises StepFailed, InterlockRefused.
     """
     path, sha256 = staged(context, node.name, name)
-    proof = await node.prove_file(path, sha256, context.plan.options.signer)
+    proof = await node.prove_file(path, sha256, signer(context, node.name))
     demand("install a package", not_proved(proof), node=node.name)
     services = await node.services()
     demand("install a package", not_stopped({node.name: services}), node=node.name)

@@ -31,6 +31,15 @@ def staged(context: StepContext, node: str, name: str) -> tuple[str, str]:
     return str(entry["path"]), str(entry["sha256"])
 
 
+def signer(context: StepContext, node: str) -> str:
+    """Who has to have signed: whoever was proved to at staging, when the installed server was
+
+    whole. Later there may be no installed server to compare with.
+    """
+    proved = context.result(f"staging.prove@{node}").get("signer")
+    return str(proved or context.plan.options.signer)
+
+
 class Download(Step):
     """Downloads both packages to the cache here, hashing them on the way."""
 
@@ -109,10 +118,10 @@ class ProveStaged(Step):
 
     async def apply(self, context: StepContext) -> Result:
         assert context.step.node is not None
-        signer = ""
+        wanted = found = signer(context, context.step.node)
         for name, package in packages(context):
             path, sha256 = staged(context, context.step.node, name)
-            proof = await context.node.prove_file(path, sha256, context.plan.options.signer)
+            proof = await context.node.prove_file(path, sha256, wanted)
             if not proof.proved:
                 raise StepFailed(
                     f"{package.file_name} is not proved: {'; '.join(proof.reasons)}",
@@ -121,8 +130,8 @@ class ProveStaged(Step):
                     left="It was not installed",
                     next_step="Find out who changed it; retry fetches and proves it anew",
                 )
-            signer = proof.signer
-        return {"signer": signer}
+            found = proof.signer
+        return {"signer": found}
 
 
 class Unstage(Step):
