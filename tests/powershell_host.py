@@ -121,12 +121,14 @@ class Node:
 
     def __init__(self, root: Path, pwsh: Path) -> None:
         self.root = root
+        self.pwsh = pwsh
+        self.functions = _FUNCTIONS
         self.world = root / "world"
         self.program_data = root / "ProgramData"
         self.octotui = self.program_data / "octotui"
         self.install_directory = root / "Program Files" / "Octopus"
         self.registry = root / "registry.json"
-        self._environment = {
+        self.environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(root),
             "WORLD": str(self.world),
@@ -144,7 +146,7 @@ class Node:
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            env=self._environment,
+            env=self.environment,
         )
 
     def reset(self) -> None:

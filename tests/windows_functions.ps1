@@ -38,9 +38,12 @@ function Get-CimInstance {
         }
         'Win32_Process' {
             if ($Filter -like 'ProcessId*') {
-                if ($Filter -eq "ProcessId = $PID") { [pscustomobject]@{ ProcessId = [uint32]$PID; CreationDate = (Get-Process -Id $PID).StartTime } }
-                elseif (Test-Path (Join-Path $env:WORLD "process-$(($Filter -split ' ')[2])")) {
-                    [pscustomobject]@{ ProcessId = [uint32]1; CreationDate = [DateTimeOffset]::FromUnixTimeSeconds(1000).LocalDateTime }
+                $id = [int]($Filter -split ' ')[2]
+                if (Test-Path (Join-Path $env:WORLD "process-$id")) {
+                    [pscustomobject]@{ ProcessId = [uint32]$id; CreationDate = [DateTimeOffset]::FromUnixTimeSeconds(1000).LocalDateTime }
+                }
+                else {
+                    foreach ($real in @(Get-Process -Id $id -ErrorAction SilentlyContinue)) { [pscustomobject]@{ ProcessId = [uint32]$id; CreationDate = $real.StartTime } }
                 }
             }
             foreach ($line in @((Get-WorldText 'processes') -split "`n" | Where-Object { $_ -and $Filter -like 'Name*' })) {
