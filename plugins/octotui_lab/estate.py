@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import shutil
 import string
 import tempfile
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from octotui_lab.balancer import Balancer
 from octotui_lab.certificates import issue
 from octotui_lab.clock import ScaledClock
 from octotui_lab.control import control_application
 from octotui_lab.door import Door, own_address
-from octotui_lab.download_site import TAMPERED, TRUNCATED, make_site
+from octotui_lab.download_site import FAULTS, FEED_PATH, PACKAGE_PATH, make_site
 from octotui_lab.estate_node import EstateNode, Surroundings
 from octotui_lab.hosts import WindowsHost
 from octotui_lab.octopus_http import octopus_application
@@ -95,6 +95,9 @@ class Estate:
         stack.callback(self.profile.remove_folder)
         addresses = {name: own_address(k) for k, name in enumerate(world.node_names, 1)}
         certificate = issue((_COMMON_ADDRESS, *addresses.values()), folder)
+        self.profile.ca.write_bytes(certificate.authority_pem)
+        if options.powershell is not None:
+            stack.enter_context(_dotnet_trusts(self.profile.ca))
         users = {USERNAME: secrets.token_urlsafe(18)}
         write_ntlm_users(folder / "ntlm-users", users)
         hosts: dict[str, WindowsHost] = {}
@@ -117,7 +120,7 @@ class Estate:
             await stack.enter_async_context(node)
         front = await _open_front(stack, around)
         lab = replace(front, nodes=[node.found_at for node in nodes])
-        self.profile.write(lab, certificate.authority_pem)
+        self.profile.write(lab)
 
 
 async def _open_front(stack: AsyncExitStack, around: Surroundings) -> LabAddresses:
@@ -132,13 +135,29 @@ async def _open_front(stack: AsyncExitStack, around: Surroundings) -> LabAddress
     ((username, password),) = around.users.items()
     return LabAddresses(
         balancer_url=doors[0].url,
-        feed_url=f"{doors[1].url}/download/upgrade/v3",
-        package_url=f"{doors[1].url}/octopus/Octopus.{{version}}-x64.msi",
+        feed_url=doors[1].url + FEED_PATH,
+        package_url=doors[1].url + PACKAGE_PATH,
         nodes=(),
+        drain_deadline=_drain_deadline(around.world.schedule.clock.speed),
         username=username,
         password=password,
         api_key=around.api.api_key,
     )
+
+
+@contextmanager
+def _dotnet_trusts(authorities: Path) -> Iterator[None]:
+    """The nodes' engines inherit this variable, by which .NET knows whom to trust."""
+    name = "SSL_CERT_FILE"
+    before = os.environ.get(name)
+    os.environ[name] = str(authorities)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 async def _open(stack: AsyncExitStack, door: Door) -> None:
@@ -146,26 +165,16 @@ async def _open(stack: AsyncExitStack, door: Door) -> None:
     await door.start()
 
 
+def _drain_deadline(speed: float) -> int:
+    """A profile's usual half hour in the lab's time; not so short that a slow machine meets it."""
+    return max(10, round(1800 / speed))
+
+
 def _download_site(world: World) -> web.Application:
-    """The site with the world's faults; those with ``times=N`` count the packages it sends."""
+    def faults() -> list[str]:
+        return [name for name in FAULTS if world.take_fault_of("download", name) is not None]
 
-    def active() -> list[str]:
-        return [
-            name for name in (TAMPERED, TRUNCATED) if world.fault_of("download", name) is not None
-        ]
-
-    @web.middleware
-    async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        finally:
-            if request.method == "GET" and request.path.startswith("/octopus/"):
-                for name in active():
-                    world.take_fault_of("download", name)
-
-    site = make_site(PACKAGES, active)
-    site.middlewares.append(count)
-    return site
+    return make_site(PACKAGES, faults)
 
 
 def _api_key() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +25,13 @@ class LabNode:
 
 @dataclass(frozen=True, slots=True)
 class LabAddresses:
-    """All that a profile says of a lab."""
+    """All that a profile says of a lab. ``drain_deadline`` in seconds."""
 
     balancer_url: str
     feed_url: str
     package_url: str
     nodes: Sequence[LabNode]
+    drain_deadline: int
     username: str
     password: str = field(repr=False)
     api_key: str = field(repr=False)
@@ -41,6 +43,10 @@ class ProfileFile:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self.folder = self.path.with_name(f"{self.path.name}.lab")
+        #: PEM file of the authority that signs for the lab's servers.
+        self.ca = self.folder / "ca.pem"
+        self._owner = self.folder / "owner"
+        self._token = uuid.uuid4().hex
 
     def check(self) -> None:
         """Raises ValueError where writing would destroy something that is not a lab's."""
@@ -55,20 +61,24 @@ class ProfileFile:
         """Makes the folder for secrets and certificates, empty. Raises OSError."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(mode=0o700)
+        self._owner.write_text(self._token)
         return self.folder
 
-    def write(self, lab: LabAddresses, authority_pem: bytes) -> None:
+    def write(self, lab: LabAddresses) -> None:
         """Writes everything; the profile last, for whoever waits for it."""
         self._secret("api-key", lab.api_key)
         self._secret("winrm-password", lab.password)
-        (self.folder / "ca.pem").write_bytes(authority_pem)
         unfinished = self.folder / "profile"
         unfinished.write_text(self._text(lab), encoding="utf-8")
         unfinished.replace(self.path)
 
     def remove_folder(self) -> None:
-        """The secrets of a lab that has ended. The profile stays, for the runs that name it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """The secrets of a lab that has ended. The profile stays, for the runs that name it.
+
+        Another lab that was told to use the same profile meanwhile keeps its own.
+        """
+        if self._owner.is_file() and self._owner.read_text() == self._token:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _is_ours(self) -> bool:
         with self.path.open("rb") as file:
@@ -80,7 +90,7 @@ class ProfileFile:
         file.write_text(value, encoding="utf-8")
 
     def _text(self, lab: LabAddresses) -> str:
-        ca = _quoted(str(self.folder / "ca.pem"))
+        ca = _quoted(str(self.ca))
         secrets = self.folder.name
         head = f"""{HEADER}
 [octopus]
@@ -93,6 +103,7 @@ to = "latest"
 source = "official"
 first = {_quoted(lab.nodes[0].name)}
 hold = []
+drain = {{ policy = "wait", deadline = "{lab.drain_deadline}s" }}
 
 [package]
 signer = "same-as-installed"

@@ -20,6 +20,8 @@ from pydantic import SecretStr
 from octotui.api import NodeAddress, SecretReference
 from octotui.api.errors import CredentialsRefused, OctotuiError, SourceError, Unreachable
 from octotui.octopus import open_server
+from octotui.plugins import Plugins
+from octotui.profile import load_profile
 from octotui_downloads.official import OfficialSource
 from octotui_downloads.provider import OfficialSettings
 from octotui_lab.cli import lab
@@ -76,6 +78,7 @@ async def test_the_profile_leads_to_everything(tmp_path: Path) -> None:
             "source": "official",
             "first": "OCTO1",
             "hold": [],
+            "drain": {"policy": "wait", "deadline": "10s"},
         }
         octopus = written["octopus"]
         key = (tmp_path / octopus["api_key"].removeprefix("file:")).read_text()
@@ -216,6 +219,28 @@ async def test_what_is_not_a_labs_profile_is_never_written_over(tmp_path: Path) 
     precious.write_text(f"{HEADER}\nleft over\n")
     async with estate(tmp_path, nodes=1):
         assert "left over" not in precious.read_text()
+
+
+async def test_the_end_of_one_lab_leaves_its_successor_alone(tmp_path: Path) -> None:
+    async with estate(tmp_path, nodes=1) as first:
+        successor = Estate(EstateOptions(1, 60.0, (), first.profile.path))
+        await successor.__aenter__()
+    try:
+        written = profile(successor.profile.path)
+        assert Path(written["octopus"]["ca"]).is_file()
+        async with transport(successor.profile.path, 1) as winrm:
+            assert (await winrm.run(["hostname"], timeout=30)).exit_code == 0
+    finally:
+        await successor.__aexit__()
+    assert not successor.profile.folder.exists()
+
+
+async def test_the_profile_has_no_fault_for_octotui(tmp_path: Path) -> None:
+    async with estate(tmp_path) as running:
+        loaded = load_profile(running.profile.path, Plugins.load())
+        assert [node.name for node in loaded.nodes] == ["OCTO1", "OCTO2"]
+        assert loaded.upgrade.hold_is_written
+        assert loaded.upgrade.hold == ()
 
 
 BAD_OPTIONS: list[tuple[list[str], str]] = [
