@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from octotui.api import Check, hookimpl
-from octotui_checks.cluster import ClusterNodes, LicenseCompliant, Versions
-from octotui_checks.database import DatabaseRights
-from octotui_checks.nodes import DiskSpace, NodesReachable
+from octotui_checks.cluster_nodes import ClusterNodesCheck
+from octotui_checks.database_rights import DatabaseRightsCheck
+from octotui_checks.disk_space import DiskSpaceCheck
+from octotui_checks.license import LicenseCheck
+from octotui_checks.nodes_reachable import NodesReachableCheck
+from octotui_checks.versions import VersionsCheck
 
 octotui_api = 1
 
 
 @hookimpl
 def octotui_checks() -> Sequence[Check]:
-    """Pure functions over facts."""
+    """In the order in which a person would look."""
     return [
-        NodesReachable(),
-        Versions(),
-        ClusterNodes(),
-        DiskSpace(),
-        LicenseCompliant(),
-        DatabaseRights(),
+        NodesReachableCheck(),
+        VersionsCheck(),
+        ClusterNodesCheck(),
+        DiskSpaceCheck(),
+        LicenseCheck(),
+        DatabaseRightsCheck(),
     ]

@@ -1,0 +1,422 @@
+"""What each check finds in which facts: one case a line of thought."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from octotui.api.facts import Disk, Facts, License
+from octotui.testing.example_facts import (
+    TARGET,
+    example_facts,
+    example_instance,
+    example_package,
+    with_cluster,
+    with_database,
+    with_node,
+    without_node,
+)
+from octotui_checks.plugin import octotui_checks
+
+CHECKS = {check.name: check for check in octotui_checks()}
+
+GIB = 1024**3
+FINE = example_facts()
+#: The members of the example's cluster as the cluster summary lists them.
+ONE, TWO = FINE.cluster.nodes if FINE.cluster else ()
+THREE = replace(ONE, id="OctopusServerNodes-OCTO3", name="OCTO3")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Facts, and what the check must find: result, node, and words of the evidence or the fix."""
+
+    check: str
+    title: str
+    facts: Facts
+    finds: tuple[tuple[str, str | None, tuple[str, ...]], ...]
+
+
+def case(
+    check: str,
+    title: str,
+    facts: Facts,
+    result: str,
+    *words: str,
+    node: str | None = None,
+) -> Case:
+    return Case(check, title, facts, ((result, node, words),))
+
+
+def silent(facts: Facts) -> Facts:
+    """The API does not answer."""
+    why = "connection refused by octopus.example.com."
+    return replace(facts, cluster=None, target=None, problems={"cluster": why, "target": "unknown"})
+
+
+def drives(*disks: Disk) -> Facts:
+    return with_node(example_facts(1), "OCTO1", disks=disks)
+
+
+def database(server: str, name: str = "Octopus", facts: Facts = FINE, node: str = "OCTO2") -> Facts:
+    """A node's only instance on another database."""
+    instance = replace(example_instance(node), database_server=server, database_name=name)
+    return with_node(facts, node, instances=(instance,))
+
+
+def neighbour(server: str, name: str, node_name: str) -> Facts:
+    """A second instance on OCTO2."""
+    other = replace(
+        example_instance(node_name), name="Test", database_server=server, database_name=name
+    )
+    return with_node(FINE, "OCTO2", instances=(example_instance("OCTO2"), other))
+
+
+def license_of(compliant: bool | None, **more: str) -> Facts:
+    license = License(compliant, "3 of 2 nodes are used.", "2027-06-30")
+    return with_cluster(FINE, license=license, **more)
+
+
+EVERYTHING = ("install", "home", "staging")
+#: Staging (both packages of 1.4 GB twice) 5.2, installation 5, home 2 GiB.
+ALL_ON_ONE = 5 * GIB + 2 * GIB + 4 * 1_400_000_000
+
+CASES = [
+    Case(
+        "nodes-reachable",
+        "all answer",
+        FINE,
+        (
+            ("pass", "OCTO1", ("WIN-OCTO1 answers", "elevated")),
+            ("pass", "OCTO2", ("WIN-OCTO2",)),
+        ),
+    ),
+    Case(
+        "nodes-reachable",
+        "one does not",
+        without_node(FINE, "OCTO2"),
+        (("pass", "OCTO1", ()), ("fail", "OCTO2", ("no connection was made", "firewall"))),
+    ),
+    Case(
+        "nodes-reachable",
+        "one refuses the account",
+        without_node(FINE, "OCTO1", "CredentialsRefused"),
+        (("fail", "OCTO1", ("account and password",)), ("pass", "OCTO2", ())),
+    ),
+    Case(
+        "nodes-reachable",
+        "one grants too little",
+        with_node(FINE, "OCTO2", elevated=False),
+        (("pass", "OCTO1", ()), ("fail", "OCTO2", ("EXAMPLE\\octopus-upgrade", "Administrators"))),
+    ),
+    case("versions", "one version, a newer target", FINE, "pass", "2025.2.13071", TARGET),
+    case(
+        "versions",
+        "a node with other binaries",
+        with_node(FINE, "OCTO2", version="2025.2.13099"),
+        "fail",
+        "2025.2.13099 is installed",
+        "cluster runs 2025.2.13071",
+        node="OCTO2",
+    ),
+    case(
+        "versions",
+        "a node whose binaries tell no version",
+        with_node(FINE, "OCTO1", version=""),
+        "fail",
+        "cannot be read",
+        node="OCTO1",
+    ),
+    case(
+        "versions",
+        "a node that still runs another version",
+        with_cluster(FINE, nodes=(ONE, replace(TWO, version="2025.2.13099"))),
+        "fail",
+        "not on OCTO2 (2025.2.13099)",
+    ),
+    case(
+        "versions",
+        "what an offline node once ran does not count",
+        with_cluster(FINE, nodes=(ONE, replace(TWO, version="2024.1.1", offline=True))),
+        "pass",
+    ),
+    case(
+        "versions",
+        "servers that do not tell their nodes' versions",
+        with_cluster(FINE, nodes=(replace(ONE, version=""), replace(TWO, version=""))),
+        "pass",
+    ),
+    case(
+        "versions",
+        "the target is installed",
+        replace(FINE, target=example_package("2025.2.13071")),
+        "fail",
+        "installed already",
+    ),
+    case(
+        "versions",
+        "the target is older, though greater as text",
+        replace(FINE, target=example_package("2025.2.9999")),
+        "fail",
+        "2025.2.9999 is older than 2025.2.13071",
+        "cannot be downgraded",
+    ),
+    case(
+        "versions",
+        "no package",
+        replace(FINE, target=None, problems={"target": "version 2025.9.1 is not offered."}),
+        "fail",
+        "there is no package to install: version 2025.9.1 is not offered",
+    ),
+    case("versions", "the API is silent", silent(FINE), "fail", "unknown: connection refused"),
+    case("cluster-nodes", "the same nodes", FINE, "pass", "OCTO1 and OCTO2"),
+    case(
+        "cluster-nodes",
+        "a live node that nobody named",
+        with_cluster(FINE, nodes=(ONE, TWO, THREE)),
+        "fail",
+        "live nodes",
+        "OCTO3 (last seen 2026-01-01)",
+    ),
+    case(
+        "cluster-nodes",
+        "an offline node that nobody named",
+        with_cluster(FINE, nodes=(ONE, TWO, replace(THREE, offline=True))),
+        "warn",
+        "offline nodes",
+        "OCTO3",
+    ),
+    case(
+        "cluster-nodes",
+        "a node of the profile that the cluster sees offline",
+        with_cluster(FINE, nodes=(ONE, replace(TWO, offline=True))),
+        "warn",
+        "offline",
+        node="OCTO2",
+    ),
+    case(
+        "cluster-nodes",
+        "the machine's name is no node's name",
+        with_node(
+            with_cluster(FINE, nodes=(ONE, replace(TWO, name="OctopusNode2"))),
+            "OCTO2",
+            computer="OCTO2",
+            instances=(example_instance("OctopusNode2"),),
+        ),
+        "pass",
+    ),
+    case(
+        "cluster-nodes",
+        "a host of another cluster",
+        database("sql9.example.com", facts=with_cluster(FINE, nodes=(ONE,))),
+        "fail",
+        "the cluster does not know OCTO2 (instance OctopusServer)",
+        node="OCTO2",
+    ),
+    case(
+        "cluster-nodes",
+        "a host without Octopus",
+        with_node(with_cluster(FINE, nodes=(ONE,)), "OCTO2", instances=()),
+        "fail",
+        "no Octopus instance on WIN-OCTO2",
+        node="OCTO2",
+    ),
+    case(
+        "cluster-nodes",
+        "one host under two names",
+        with_node(
+            with_cluster(FINE, nodes=(ONE,)), "OCTO2", instances=(example_instance("OCTO1"),)
+        ),
+        "fail",
+        "says it is OCTO1, and so does OCTO1",
+        node="OCTO2",
+    ),
+    case(
+        "cluster-nodes",
+        "a foreign instance beside ours",
+        neighbour("sql2.example.com", "OctopusTest", "TEST1"),
+        "fail",
+        "foreign instance",
+        "Test uses the database octopustest on sql2.example.com",
+        node="OCTO2",
+    ),
+    case(
+        "cluster-nodes",
+        "a foreign instance with our node's and our database's name",
+        neighbour("sql2.example.com", "Octopus", "OCTO2"),
+        "fail",
+        "foreign instance",
+        node="OCTO2",
+    ),
+    case(
+        "cluster-nodes",
+        "one server, spelled in four ways",
+        database("tcp:SQL1.EXAMPLE.COM,1433", "OCTOPUS"),
+        "pass",
+    ),
+    case("cluster-nodes", "one server, without its domain", database("sql1"), "pass"),
+    case(
+        "cluster-nodes",
+        "this machine's own server",
+        database("(local)", facts=with_node(FINE, "OCTO2", computer="SQL1"), node="OCTO2"),
+        "pass",
+    ),
+    case(
+        "cluster-nodes",
+        "perhaps one server under another name",
+        database("octopus-listener"),
+        "warn",
+        "octopus on octopus-listener",
+        "octopus on sql1.example.com",
+        node="OCTO2",
+    ),
+    case(
+        "cluster-nodes",
+        "another SQL instance is another server, perhaps",
+        database("sql1.example.com\\second"),
+        "warn",
+        node="OCTO2",
+    ),
+    case(
+        "cluster-nodes",
+        "which node it is that cannot be read, nobody knows",
+        without_node(FINE, "OCTO2"),
+        "skip",
+        "OCTO2 (last seen 2026-01-01) may be OCTO2",
+    ),
+    case("cluster-nodes", "the API is silent", silent(FINE), "skip", "does not answer"),
+    case(
+        "disk-space",
+        "just enough for everything on one drive",
+        drives(Disk("C:\\", ALL_ON_ONE, 2 * ALL_ON_ONE, EVERYTHING)),
+        "pass",
+        "12.2 GiB needed for the installation, the home directory and packages",
+        node="OCTO1",
+    ),
+    case(
+        "disk-space",
+        "one byte short",
+        drives(Disk("C:\\", ALL_ON_ONE - 1, 2 * ALL_ON_ONE, EVERYTHING)),
+        "fail",
+        "C:\\ has 12.2 GiB free",
+        node="OCTO1",
+    ),
+    Case(
+        "disk-space",
+        "drives of their own",
+        drives(
+            Disk("C:\\", 20 * GIB, 60 * GIB, ("install", "staging")),
+            Disk("D:\\", GIB, 60 * GIB, ("home",)),
+            Disk("E:\\", 0, 60 * GIB, ()),
+        ),
+        (
+            ("fail", "OCTO1", ("D:\\ has 1.0 GiB free, 2.0 GiB needed", "Free 1.0 GiB")),
+            ("pass", "OCTO1", ("C:\\ has 20.0 GiB",)),
+        ),
+    ),
+    case(
+        "disk-space",
+        "packages of unknown size",
+        replace(drives(Disk("C:\\", 14 * GIB, 60 * GIB, EVERYTHING)), target=None, installed=None),
+        "fail",
+        "15.0 GiB needed",
+        node="OCTO1",
+    ),
+    case(
+        "disk-space",
+        "a home that no drive is told of",
+        drives(Disk("C:\\", 60 * GIB, 90 * GIB, ("install", "staging"))),
+        "warn",
+        "which drive holds the home directory",
+        node="OCTO1",
+    ),
+    case(
+        "disk-space",
+        "nothing was read",
+        without_node(example_facts(1), "OCTO1"),
+        "skip",
+        "nodes-reachable",
+    ),
+    case("license", "compliant", FINE, "pass", "expires 2027-06-30", f"up to {TARGET}"),
+    case(
+        "license",
+        "not compliant",
+        license_of(False),
+        "fail",
+        "3 of 2 nodes are used",
+        "Install a licence",
+    ),
+    case("license", "not told", license_of(None), "warn", "would not say"),
+    case(
+        "license",
+        "maintenance may not cover the target",
+        license_of(True, covered_version="2025.3.14287"),
+        "warn",
+        "may need a renewed licence",
+        "covers versions up to 2025.3.14287",
+    ),
+    case(
+        "license",
+        "a later patch of a covered minor is free",
+        license_of(True, covered_version="2025.4.1"),
+        "pass",
+    ),
+    case("license", "the API is silent", silent(FINE), "skip", "versions"),
+    case(
+        "database-rights",
+        "db_owner",
+        FINE,
+        "pass",
+        "EXAMPLE\\octopus-upgrade is db_owner of Octopus on sql1.example.com",
+        node="OCTO1",
+    ),
+    case(
+        "database-rights",
+        "not db_owner",
+        with_database(FINE, db_owner=False),
+        "fail",
+        "is not db_owner",
+        "[jobs] run_as",
+        node="OCTO1",
+    ),
+    case(
+        "database-rights",
+        "no way in",
+        with_database(FINE, reachable=False, db_owner=False, problem="Login failed for user 'X'."),
+        "fail",
+        "cannot open Octopus on sql1.example.com: Login failed for user 'X'",
+        node="OCTO1",
+    ),
+    case(
+        "database-rights",
+        "nobody could be asked",
+        replace(FINE, database=None, problems={"database": "no answer within 120 s."}),
+        "fail",
+        "could not be asked for: no answer within 120 s",
+        node="OCTO1",
+    ),
+    case(
+        "database-rights",
+        "the first node cannot be read",
+        replace(without_node(FINE, "OCTO1"), database=None),
+        "skip",
+        "nodes-reachable",
+        node="OCTO1",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.check}: {case.title}")
+def test_check(case: Case) -> None:
+    findings = list(CHECKS[case.check].run(case.facts))
+    assert [(f.result, f.node) for f in findings] == [(r, n) for r, n, _ in case.finds], findings
+    for finding, (_, _, words) in zip(findings, case.finds, strict=True):
+        told = f"{finding.evidence} | {finding.fix}"
+        assert not [word for word in words if word not in told], told
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_there_is_a_case_of_success_and_one_of_refusal(check: str) -> None:
+    results = {found[0] for case in CASES if case.check == check for found in case.finds}
+    assert {"pass", "fail"} <= results
