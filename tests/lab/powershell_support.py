@@ -63,7 +63,7 @@ class ScriptedWorld:
     """
 
     def __init__(self, **answers: Any) -> None:
-        self.answers: dict[str, Any] = {"registry": {"keys": {}}} | {
+        self.answers: dict[str, Any] = {"registry": {"keys": {}}, "note-staged": {}} | {
             name.replace("_", "-"): answer for name, answer in answers.items()
         }
         self.asked: list[tuple[str, dict[str, Any]]] = []

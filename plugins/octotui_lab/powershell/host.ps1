@@ -17,6 +17,9 @@ $commands = [System.IO.StreamReader]::new($stream, $utf8)
 $answers = [System.IO.StreamWriter]::new($stream, $utf8)
 $answers.AutoFlush = $true
 
+# The scripts are meant for the PowerShell that Windows brings, and tell which one they found.
+$PSVersionTable['PSVersion'] = [version]'5.1.20348.2849'
+
 $board = @{
     Node    = $env:OCTOTUI_LAB_NODE
     Control = $env:OCTOTUI_LAB_CONTROL

@@ -11,9 +11,6 @@ from pathlib import Path
 
 _IMPORTED_FROM = Path(__file__).parents[2]
 
-#: Programs on the node's own PATH. Octopus.Server.exe lies in the install directory instead.
-PROGRAMS = ("msiexec.exe", "sc.exe", "icacls.exe")
-
 
 def windows_program() -> bytes:
     """The content of an executable that does in the lab's world what its own name says."""
@@ -28,10 +25,9 @@ def prepare_node(node_root: Path, control_url: str, node_name: str) -> dict[str,
     temporary = node_root / "Temp"
     for folder in (system, temporary, node_root / ".exit-codes", node_root / "ProgramData"):
         folder.mkdir(parents=True, exist_ok=True)
-    for name in PROGRAMS:
-        program = system / name
-        program.write_bytes(windows_program())
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    installer = system / "msiexec.exe"
+    installer.write_bytes(windows_program())
+    installer.chmod(installer.stat().st_mode | stat.S_IXUSR)
     return {
         **_inherited(os.environ),
         "PATH": os.pathsep.join((str(system), os.environ.get("PATH", os.defpath))),

@@ -15,6 +15,7 @@ function Get-CimInstance {
         'Win32_OperatingSystem' { Get-LabCimSystem }
         'Win32_ComputerSystem' { Get-LabCimComputer }
         'Win32_LogicalDisk' { Get-LabCimDisk }
+        'Win32_Volume' { Get-LabCimVolume }
         default {
             Write-LabError $PSCmdlet 'Invalid class ' 'HRESULT 0x80041010,Microsoft.Management.Infrastructure.CimCmdlets.GetCimInstanceCommand' 'MetadataError' $ClassName
             return
@@ -71,7 +72,7 @@ function Get-LabExecutable([string]$CommandLine) {
 }
 
 function Get-LabCimSystem {
-    $system = Request-LabWorld 'system'
+    $system = Request-LabWorld 'system' @{ user = (Get-LabIdentity) }
     New-LabCimInstance 'Win32_OperatingSystem' ([ordered]@{
             Caption = $system.os; Version = '10.0.20348'; BuildNumber = '20348'; CSName = $system.computer
             LastBootUpTime = ConvertFrom-LabTime $system.boot_time; LocalDateTime = ConvertFrom-LabTime $system.time
@@ -80,7 +81,7 @@ function Get-LabCimSystem {
 }
 
 function Get-LabCimComputer {
-    $system = Request-LabWorld 'system'
+    $system = Request-LabWorld 'system' @{ user = (Get-LabIdentity) }
     New-LabCimInstance 'Win32_ComputerSystem' ([ordered]@{ Name = $system.computer; Domain = 'LAB'; PartOfDomain = $true })
 }
 
@@ -88,6 +89,15 @@ function Get-LabCimDisk {
     foreach ($disk in (Request-LabWorld 'disks').disks) {
         New-LabCimInstance 'Win32_LogicalDisk' ([ordered]@{
                 DeviceID = $disk.name; DriveType = [uint32]3; FreeSpace = [uint64]$disk.free; Size = [uint64]$disk.size; FileSystem = 'NTFS'
+            })
+    }
+}
+
+function Get-LabCimVolume {
+    foreach ($disk in (Request-LabWorld 'disks').disks) {
+        New-LabCimInstance 'Win32_Volume' ([ordered]@{
+                Name = $disk.root.TrimEnd('/') + '/'; DriveLetter = $disk.name; DriveType = [uint32]3
+                FreeSpace = [uint64]$disk.free; Capacity = [uint64]$disk.size; FileSystem = 'NTFS'
             })
     }
 }

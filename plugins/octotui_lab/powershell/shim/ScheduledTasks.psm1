@@ -32,6 +32,13 @@ function Resolve-LabTask($Cmdlet, [string]$Path, [string]$Name) {
     $found
 }
 
+# An account as a task is given it: by name, SYSTEM by its SID too; local ones belong to this computer.
+function Resolve-LabAccount([string]$Name) {
+    if ($Name -in 'SYSTEM', 'S-1-5-18', 'NT AUTHORITY\SYSTEM') { return 'NT AUTHORITY\SYSTEM' }
+    if ($Name -match '[\\@]') { return $Name }
+    return "$env:COMPUTERNAME\$Name"
+}
+
 function Get-ScheduledTask {
     [CmdletBinding()]
     param([Parameter(Position = 0)][string[]]$TaskName = '*', [Parameter(Position = 1)][string[]]$TaskPath = '*')
@@ -116,7 +123,7 @@ function Register-ScheduledTask {
     if ($path -ne '\') { $path += '\' }
     $task = [hashtable]::Synchronized(@{
             TaskPath = $path; TaskName = $TaskName; Actions = $Action; Principal = $Principal; State = 'Ready'; LastTaskResult = 267011
-            Identity = $(if ($Principal.UserId -in 'SYSTEM', 'S-1-5-18', 'NT AUTHORITY\SYSTEM') { 'NT AUTHORITY\SYSTEM' } else { $Principal.UserId })
+            Identity = (Resolve-LabAccount $Principal.UserId)
         })
     if ($Force) { $OctotuiLab.Registered[$path + $TaskName] = $task }
     elseif (-not $OctotuiLab.Registered.TryAdd($path + $TaskName, $task)) {
