@@ -43,7 +43,11 @@ _PROGRAMS = {
     "icacls.exe": """
         echo "$@" >> "$WORLD/icacls"
         [ -e "$WORLD/plant" ] && : > "$1/planted.ps1"
-        [ ! -e "$WORLD/not-elevated" ]
+        [ -e "$WORLD/not-elevated" ] && exit 5
+        case "$2" in
+          /inheritance*) printf 'O:BAG:DUD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)%s' \
+            "$(cat "$WORLD/others" 2>/dev/null)" > "$WORLD/sddl" ;;
+        esac
     """,
     "msiexec.exe": """
         for argument in "$@"; do printf '%s\\n' "$argument"; done > "$WORLD/msiexec"

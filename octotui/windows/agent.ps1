@@ -1170,11 +1170,12 @@ function Invoke-Start($Parameters) {
         if ($service.state -ne 'running') { Invoke-ServiceVerb 'start' $service.instance }
     }
     $names = @($wanted | ForEach-Object { $_.name })
-    $running = Wait-Until {
-        @(Get-OctopusService | Where-Object { $names -contains $_.name -and $_.state -ne 'running' }).Count -eq 0
-    } ($timeout - $watch.Elapsed.TotalSeconds)
+    $running = { @(Get-OctopusService | Where-Object { $names -contains $_.name -and $_.state -ne 'running' }).Count -eq 0 }
+    $null = Wait-Until $running ($timeout - $watch.Elapsed.TotalSeconds)
+    # As it is now: a service may have run for a moment and ended again.
     $result = [ordered]@{ services = @(Get-OctopusService) }
-    if ($running) { return New-JobEnd 0 $result '' }
+    $left = @($result.services | Where-Object { $names -contains $_.name -and $_.state -ne 'running' })
+    if ($left.Count -eq 0) { return New-JobEnd 0 $result '' }
     return New-JobEnd 1 $result 'not every Octopus service was running within the time limit'
 }
 

@@ -36,6 +36,10 @@ function Protect-Folder([string]$path) {
     }
 }
 
+# Owned by Administrators or SYSTEM, nothing inherited, rights for these two alone.
+$admins = '(BA|SY|S-1-5-32-544|S-1-5-18)'
+$closed = "^O:${admins}G.*D:P[^(]*(\(A;[^;]*;[^;]*;;;$admins\))+$"
+
 try {
     $directory = Join-Path $env:ProgramData 'octotui'
     $agent = Join-Path $directory 'agent.ps1'
@@ -43,11 +47,17 @@ try {
         $null = New-Item -ItemType Directory -Path $directory
         Protect-Folder $directory
     }
-    $sddl = (Get-Acl -LiteralPath $directory).Sddl
-    if ($sddl -notmatch '^O:(BA|SY|S-1-5-32-544|S-1-5-18)G') {
+    # A link would show the owner and rights of the folder it leads to.
+    if ((Get-Item -LiteralPath $directory -Force).Attributes -band [System.IO.FileAttributes]::ReparsePoint) {
+        Stop-Preparing 'folder-not-ours' "$directory is a link to another folder"
+    }
+    if ((Get-Acl -LiteralPath $directory).Sddl -notmatch "^O:${admins}G") {
         Stop-Preparing 'folder-not-ours' "$directory is owned by somebody who is no administrator"
     }
-    if ($sddl -notmatch 'D:P') { Protect-Folder $directory }
+    if ((Get-Acl -LiteralPath $directory).Sddl -notmatch $closed) { Protect-Folder $directory }
+    if ((Get-Acl -LiteralPath $directory).Sddl -notmatch $closed) {
+        Stop-Preparing 'folder-not-ours' "others than Administrators and SYSTEM have rights on $directory"
+    }
     $hash = ''
     if (Test-Path -LiteralPath $agent) {
         $hash = (Get-FileHash -LiteralPath $agent -Algorithm SHA256).Hash.ToLowerInvariant()

@@ -6,13 +6,19 @@ import base64
 import hashlib
 import http.server
 import json
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from octotui.api.facts import FileProof, LocalAnswer, NodeFacts, Parked, Services
 from octotui.windows.conversion import convert
@@ -295,6 +301,42 @@ def test_a_service_that_is_gone_does_not_keep_the_others_parked(node: Node) -> N
 # -- request, log, unstage ---------------------------------------------------------------------
 
 
+def test_a_request_asks_for_no_certificate_of_localhost(node: Node, tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path, "octopus.example.com"))
+    Web.seen.clear()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Web) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        prefix = f"https://+:{server.server_address[1]}/"
+        node.configure(**{"Octopus.WebPortal.ListenPrefixes": prefix})
+        ask = {"instance": "OctopusServer", "path": "/api", "api_key": ""}
+        assert node.call("request", **ask).result == {"status": 200, "body": "ööö"}
+        server.shutdown()
+
+
+def self_signed(folder: Path, name: str) -> Path:
+    """A certificate with its key that nobody trusts, in one PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    file = folder / "certificate.pem"
+    file.write_bytes(certificate.public_bytes(encoding) + key.private_bytes(encoding, form, plain))
+    return file
+
+
 class Web(http.server.BaseHTTPRequestHandler):
     """Answers with the key it was given."""
 
@@ -405,9 +447,34 @@ def test_a_folder_of_somebody_else_is_refused(node: Node) -> None:
 
 def test_a_folder_that_was_open_to_others_is_taken_only_while_empty(node: Node) -> None:
     node.octotui.mkdir()
-    node.write("sddl", "O:BAG:DUD:AI(A;OICIID;FA;;;BA)(A;CIID;DCLCRPCR;;;BU)")
+    open_to_users = "O:BAG:DUD:AI(A;OICIID;FA;;;BA)(A;CIID;DCLCRPCR;;;BU)"
+    node.write("sddl", open_to_users)
     assert node.prepare().result["directory"] == str(node.octotui)
+    node.write("sddl", open_to_users)
     node.write("plant")
+    assert node.prepare().error["code"] == "folder-not-ours"
+
+
+@pytest.mark.parametrize(
+    "rights",
+    [
+        "D:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;BU)",
+        "D:PAI(A;OICI;FA;;;BA)(A;OICI;FA;;;S-1-5-21-7-7-7-1001)",
+        "D:P",
+        "D:AI(A;OICIID;FA;;;BA)",
+        "",
+    ],
+)
+def test_rights_of_others_are_not_left(node: Node, rights: str) -> None:
+    node.octotui.mkdir()
+    node.write("others", "(A;OICI;FR;;;BU)")
+    node.write("sddl", f"O:SYG:S-1-5-21-7-7-7-513{rights}")
+    assert node.prepare().error["code"] == "folder-not-ours"
+
+
+def test_a_link_is_no_folder_of_ours(node: Node) -> None:
+    (node.root / "elsewhere").mkdir(exist_ok=True)
+    node.octotui.symlink_to(node.root / "elsewhere")
     assert node.prepare().error["code"] == "folder-not-ours"
 
 
