@@ -38,7 +38,10 @@ class JsonLines:
     """One event a line, as it stands in the journal."""
 
     def event(self, event: Event) -> None:
-        click.echo(json.dumps(asdict(event), ensure_ascii=True))
+        line = asdict(event)
+        if event.kind == "run.refused":
+            line["run"] = event.data["holder"]  # the run that a script should look at instead
+        click.echo(json.dumps(line, ensure_ascii=True))
 
     def tick(self, now: float) -> None:
         """Silence is no event."""
@@ -84,9 +87,13 @@ class _Following:
 
     def to_the_end(self, after: int) -> int:
         for event in self._journal.events():
+            if event.seq == after + 1:
+                self._view.outcome = ""  # what came before was an end only until it was resumed
             self._view.apply(event)
             if event.seq > after:
                 self._viewer.event(event)
+        if self._view.seq == after:
+            self._view.outcome = ""
         while not self._view.outcome:
             news = self._read()
             if not news and not self._view.outcome and not is_alive(self._run):

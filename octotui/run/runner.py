@@ -105,6 +105,10 @@ class Runner:
 
     async def run(self) -> int:
         """Carries the run to an end and returns the exit code."""
+        try:
+            await self._take_lock_first()
+        except ClusterBusy as busy:
+            return self._refuse(busy)
         if not self._resumed:
             self._append("run", "run.started", self._started())
         else:
@@ -121,10 +125,6 @@ class Runner:
                 finally:
                     for chore in chores:
                         chore.cancel()
-        except ClusterBusy as busy:
-            error = {"what": busy.what, "next": busy.next_step}
-            self._append("run", "run.refused", {"holder": busy.holder, **error})
-            return EXIT_CODES["refused"]
         finally:
             if self._lock:
                 self._lock.release()
@@ -145,9 +145,26 @@ class Runner:
             "waived": list(settings.waived),
         }
 
-    async def _to_the_end(self) -> None:
+    async def _take_lock_first(self) -> None:
+        """A run that may not be says so in one event, before anything else.
+
+        A cluster that does not answer cannot be told apart yet; preflight will say that, or lock.
+        """
         if self._ledger.plan:
             self._take_lock(self._ledger.plan.installation_id)
+            return
+        try:
+            cluster = await self._world.server.facts()
+        except OctotuiError:
+            return
+        self._take_lock(cluster.installation_id)
+
+    def _refuse(self, busy: ClusterBusy) -> int:
+        data = {"holder": busy.holder, "what": busy.what, "next": busy.next_step}
+        self._append("run", "run.refused", data)
+        return EXIT_CODES["refused"]
+
+    async def _to_the_end(self) -> None:
         while (state := self._machine.state) not in FINAL:
             if state == "preflight":
                 await self._preflight()
