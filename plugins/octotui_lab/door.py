@@ -113,8 +113,9 @@ class Door:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             await loop.connect_accepted_socket(self._runner.server, connection, ssl=self._tls)
-        except OSError:  # no TLS came, or the client trusts us not: ssl.SSLError is one
-            connection.close()
+        except OSError as error:  # ssl.SSLError is one: the client spoke no TLS or trusts us not
+            # The loop closes the socket itself; its number may be another's by now.
+            _log.debug("no TLS with a client of port %d: %s", self.port, error)
 
 
 def own_address(number: int) -> str:

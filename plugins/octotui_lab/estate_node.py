@@ -48,6 +48,8 @@ class EstateNode:
     def __init__(self, name: str, address: str, around: Surroundings) -> None:
         self.name = name
         self._around = around
+        self._cluster = around.world.cluster
+        self._state = self._cluster.nodes[name]
         self._stack = AsyncExitStack()
         self._execute: Handler = self._execute_in_python
         tls = around.certificate.context
@@ -78,7 +80,7 @@ class EstateNode:
             stack.push_async_callback(self.host.close)
             if self._around.powershell is not None:
                 await self._start_powershell(stack, self._around.powershell)
-            for door, is_open in ((self._rest, self._serves), (self._winrm, self._reachable)):
+            for door, is_open in ((self._rest, self._listens), (self._winrm, self._reachable)):
                 stack.push_async_callback(door.stop)
                 await door.start()
                 watch = asyncio.create_task(self._watch(door, is_open))
@@ -102,12 +104,15 @@ class EstateNode:
     def _respond(self, request: ApiRequest) -> ApiResponse:
         return respond(self._around.world, self.name, request, self._around.api)
 
-    def _serves(self) -> bool:
-        return self._around.world.rest_state(self.name) != "refused"
+    # Conditions to wait for: they look at the state as it lies there, and must not move the world
+    # on to the present, which would ask them again.
+
+    def _listens(self) -> bool:
+        """Whether somebody listens for REST: ``World.rest_state`` is not "refused"."""
+        return self._state.service.state == "running"
 
     def _reachable(self) -> bool:
-        cluster = self._around.world.cluster
-        fault = cluster.faults.find(cluster.nodes[self.name].scope, "unreachable")
+        fault = self._cluster.faults.find(self._state.scope, "unreachable")
         return fault is None or fault.left is not None
 
     def _admits(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -97,3 +98,25 @@ async def test_the_certificate_is_for_its_addresses_alone(tmp_path: Path) -> Non
 def test_no_key_stays_on_disk(tmp_path: Path) -> None:
     issue(["127.0.0.1"], tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_broken_handshakes_do_not_touch_other_connections(tmp_path: Path) -> None:
+    certificate = issue(["127.0.0.1"], tmp_path)
+    trust = ssl.create_default_context(cadata=certificate.authority_pem.decode())
+
+    async def break_off(made: Door) -> None:
+        _, writer = await asyncio.open_connection(made.address, made.port)
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        await asyncio.sleep(0)
+        writer.transport.abort()
+
+    async def greet(made: Door) -> None:
+        reader, writer = await asyncio.open_connection(made.address, made.port, ssl=trust)
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        assert (await reader.read()).endswith(b"hello")
+        writer.close()
+
+    async with door(certificate.context) as made, asyncio.TaskGroup() as group:
+        for _ in range(100):
+            group.create_task(break_off(made))
+            group.create_task(greet(made))

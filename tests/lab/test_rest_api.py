@@ -281,3 +281,16 @@ async def test_the_portal_is_below_the_virtual_directory(tmp_path: Path) -> None
         assert root["Links"]["Self"] == "/octopus/api"
         outside = lab.balancer.removesuffix("/octopus")
         assert (await lab.get(f"{outside}/api", None)).status_code == 404
+
+
+async def test_waiting_for_a_service_does_not_move_the_world(
+    lab: RestEstate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Conditions that did would be asked again by what they let happen, without end."""
+
+    def moved() -> None:
+        raise AssertionError("the world was moved on")
+
+    await lab.settle(lambda: False)
+    monkeypatch.setattr(lab.world.schedule, "advance", moved)
+    lab.world.schedule.changed()
