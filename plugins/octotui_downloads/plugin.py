@@ -12,5 +12,5 @@ octotui_api = 1
 
 @hookimpl
 def octotui_sources() -> Sequence[SourceProvider]:
-    """The vendor's download site."""
+    """The vendor's download site, or one that looks like it."""
     return [OfficialProvider()]
