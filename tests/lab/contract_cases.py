@@ -19,7 +19,7 @@ _INSTALL = {"path": _PACKAGE, "sha256": f"<sha {TARGET}>", "install_directory": 
 _PROVE = {"path": _PACKAGE, "sha256": f"<sha {TARGET}>", "signer": "same-as-installed"}
 _INSTANCE = {"instance": "OctopusServer"}
 _NOBODY = {"instance": "Nobody"}
-_PATIENT, _HASTY = {"timeout": 120}, {"timeout": "<one second>"}
+_PATIENT, _HASTY = {"timeout": "<patience>"}, {"timeout": "<one second>"}
 
 _FACTS = Call("facts")
 _SERVICES = Call("services")
@@ -42,6 +42,7 @@ def _put(name: str, content: bytes) -> Do:
         file = host.octotui_directory / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
+        host.notice_staged()
 
     return Do(put)
 
@@ -226,6 +227,7 @@ CASES = (
         ),
     ),
     # -- services ----------------------------------------------------------------------------------
+    Case("stop", (_STOPPED,)),
     Case("stop and start", (_STOPPED, _SERVICES, RunJob("start", _PATIENT, id="start"), _SERVICES)),
     Case(
         "start what ran when parked",

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+import octotui.windows
 from octotui_lab import agent
 from octotui_lab.catalogue import Catalogue, LabPackage
 from octotui_lab.clock import ScaledClock
@@ -32,6 +33,8 @@ from octotui_lab.waiting import Waiter
 from octotui_lab.world import World
 from tests.lab.powershell_support import Command
 
+#: The file that octotui uploads.
+AGENT = Path(octotui.windows.__file__).with_name("agent.ps1")
 NODE = "OCTO1"
 USER = "OCTOLAB\\admin"
 SPEED = 600.0
@@ -60,9 +63,12 @@ CATALOGUE = Catalogue(
 )
 
 
-#: What would come sooner for the slower of two sides: a watchdog that starts what is stopped, and the
-#: end of a process that will not serve while its service counts as running for a moment.
+#: What would come sooner for the slower of two sides: a watchdog that starts what is stopped, and
+#: the end of a process that will not serve while its service counts as running for a moment.
 _DURATIONS = Durations(watchdog_interval=1e9, failing_process=0.01)
+
+#: Time limits of jobs, in seconds of real time.
+_SECONDS = {"<one second>": 1, "<patience>": 5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +189,7 @@ class Bench:
             side = PowerShellSide(host, self.engine)
         try:
             answers = [await self._step(host, side, step) for step in case.steps]
+            answers.append(_what_happened(world))
             return [normal(answer, host) for answer in answers if answer is not None]
         finally:
             await host.close()
@@ -232,8 +239,8 @@ class Bench:
             return [self._filled(item, host, side) for item in value]
         if not isinstance(value, str):
             return value
-        if value == "<one second>":
-            return side.one_second
+        if value in _SECONDS:
+            return side.one_second * _SECONDS[value]
         for name, text in {
             "<octotui>": str(host.octotui_directory),
             "<install>": str(host.install_directory),
@@ -289,6 +296,20 @@ def _site(asked: list[str]) -> web.Application:
     return application
 
 
+def _what_happened(world: World) -> Any:
+    """The ground truth, without what comes by itself some time after it was asked for."""
+    truth = world.truth()
+    return {
+        "actions": [
+            {"action": action["action"], "detail": action["detail"]}
+            for action in truth["actions"]
+            if action["action"] != "serving"
+        ],
+        "violations": [[found["rule"], found["detail"]] for found in truth["violations"]],
+        "database": truth["database"],
+    }
+
+
 def _parsed(printed: str) -> Any:
     lines = printed.splitlines()
     begin, end = lines.index("<<<octotui-answer"), lines.index("octotui-answer>>>")
@@ -296,7 +317,9 @@ def _parsed(printed: str) -> Any:
     return json.loads(lines[begin + 1])
 
 
-_TIMES = frozenset({"time", "boot_time", "started", "finished", "installed", "last_seen"})
+_TIMES = frozenset(
+    {"time", "boot_time", "started", "finished", "installed", "last_seen", "seconds"}
+)
 _LOG_LINE = re.compile(r"(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{4}\s+\d+\s+\d+")
 _BACKUP_STAMP = re.compile(r"-\d{8}-\d{6}\.bak")
 
@@ -306,7 +329,7 @@ def normal(value: Any, host: WindowsHost, key: str = "") -> Any:
     if isinstance(value, dict):
         return {name: normal(item, host, name) for name, item in value.items()}
     if isinstance(value, list):
-        return [normal(item, host) for item in value]
+        return [normal(item, host, "argument" if key == "arguments" else "") for item in value]
     if key in _TIMES:
         assert value, f"{key} is {value!r}"
         return f"<{type(value).__name__.replace('int', 'float')}>"
@@ -315,6 +338,8 @@ def normal(value: Any, host: WindowsHost, key: str = "") -> Any:
     if isinstance(value, str):
         value = value.replace(str(host.root), "<node>")
         value = _LOG_LINE.sub("<when>", value)
+        # One agent's world sees the command line as written, the other's as a program is given it.
+        value = value.replace('"', "") if key == "argument" else value
         return _BACKUP_STAMP.sub("-<when>.bak", value)
     return value
 

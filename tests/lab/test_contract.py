@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-import octotui.windows
 from tests.lab.contract_cases import CASES
-from tests.lab.contract_support import Bench, Case, answers_of_both, differences, open_bench
+from tests.lab.contract_support import AGENT, Bench, Case, answers_of_both, differences, open_bench
 from tests.lab.powershell_support import find_powershell
 
 pytestmark = [pytest.mark.powershell, pytest.mark.asyncio(loop_scope="module")]
-
-AGENT = Path(octotui.windows.__file__).with_name("agent.ps1")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
