@@ -126,6 +126,20 @@ async def test_a_hash_that_is_not_published_is_empty_and_then_that_of_what_arriv
     assert (fetched.sha256, fetched.size) == (SHA256, len(DATA))
 
 
+async def test_the_file_itself_is_asked_for_and_no_compression_of_it(
+    sites: Sites, tmp_path: Path
+) -> None:
+    accepted: list[str] = []
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        accepted.append(request.headers.get("Accept-Encoding", ""))
+        return msi()()
+
+    source = sites.source(await sites.serve(handle))
+    await source.download(await source.locate(VERSION), tmp_path / NAME, ignore)
+    assert accepted == ["identity", "identity"]
+
+
 @pytest.mark.parametrize("published", ["", "yes", "0" * 63, "g" * 64])
 async def test_a_hash_that_is_none_is_not_published(sites: Sites, published: str) -> None:
     handle, _ = answering(msi(**{"x-amz-meta-sha256": published}))

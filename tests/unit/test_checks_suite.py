@@ -30,6 +30,16 @@ def test_the_six_are_mandatory_and_named_for_good() -> None:
     ]
 
 
+def test_a_standard_test_is_not_dropped_in_silence() -> None:
+    with pytest.raises(TypeError, match=r"replaces test_its_title_is_one_line without a reason"):
+        type("Less", (CheckSuite,), {"test_its_title_is_one_line": None})
+    explained = {
+        "test_its_title_is_one_line": None,
+        "replaced": {"test_its_title_is_one_line": "titles come from elsewhere"},
+    }
+    type("Explained", (CheckSuite,), explained)
+
+
 def results(facts: Facts) -> list[str]:
     return [finding.result for check in CHECKS for finding in check.run(facts)]
 
