@@ -1,4 +1,4 @@
-"""No script uses what Windows PowerShell 5.1 lacks; the lab's own may use what only the lab needs."""
+"""No script uses what Windows PowerShell 5.1 lacks; the lab's own may where only it runs them."""
 
 from __future__ import annotations
 
