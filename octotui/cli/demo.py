@@ -12,7 +12,7 @@ from pathlib import Path
 import rich_click as click
 
 from octotui.api.errors import OctotuiError
-from octotui.cli.upgrade import checked_profile, run_and_follow
+from octotui.cli.upgrade import run_and_follow
 from octotui.run.request import RunRequest
 
 
@@ -36,7 +36,7 @@ def demo(nodes: int, speed: float, fault: tuple[str, ...], headless: bool, as_js
         with lab(profile, options):
             attended = not headless and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
             # A person who is there may want to try the approval; without a terminal it is given.
-            request = RunRequest(str(checked_profile(str(profile))), "", True, attended)
+            request = RunRequest(str(profile), "", True, attended)
             return run_and_follow(request, as_json=as_json)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from octotui.cli.follow import follow
-from octotui.run.process import start
+from octotui.run.process import RunnerRefused, start
 from octotui.run.request import RunRequest, create_run
 
 
@@ -27,7 +27,9 @@ def upgrade(
     The run is a process of its own: closing this terminal does not harm it. Exit codes: 0
     succeeded; 1 failed, aborted or rolled back; 2 usage or profile; 3 refused; 4 needs a person.
     """
-    path = checked_profile(profile)
+    from octotui.profile import find_profile
+
+    path = find_profile(profile).resolve()
     attended = not headless and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
     request = RunRequest(str(path), to, approved=yes, attended=attended, waived=waive)
     return run_and_follow(request, as_json=as_json)
@@ -44,7 +46,14 @@ def checked_profile(name: str) -> Path:
 
 
 def run_and_follow(request: RunRequest, *, as_json: bool) -> int:
-    """Starts a run in a process of its own and shows it here; returns the exit code."""
+    """Starts a run in a process of its own and shows it here; returns the exit code.
+
+    The profile is read there and only there: a viewer stays small.
+    """
     run = create_run(request)
-    start(run)
+    try:
+        start(run)
+    except RunnerRefused:
+        run.remove()
+        raise
     return follow(run, as_json=as_json, attended=request.attended)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,6 +49,10 @@ class RunDirectory:
     @property
     def report(self) -> Path:
         return self.path / "report.md"
+
+    def remove(self) -> None:
+        """Removes a run that never began."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
     @classmethod
     def create(cls) -> RunDirectory:

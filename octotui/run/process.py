@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 from filelock import FileLock, Timeout
 
+from octotui.api.errors import OctotuiError
 from octotui.run.directory import RunDirectory
+
+
+class RunnerRefused(OctotuiError):
+    """The runner said no before it did anything; its words are a person's already."""
+
+    def __str__(self) -> str:
+        return self.what.strip()
 
 
 def process_lock(run: RunDirectory) -> FileLock:
@@ -25,24 +34,40 @@ def is_alive(run: RunDirectory) -> bool:
 
 
 def start(run: RunDirectory) -> None:
-    """Starts the run's runner in a session of its own, and returns once it lives or is gone.
+    """Starts the run's runner in a session of its own, and returns once it lives.
 
-    Closing the terminal, losing the connection or killing the viewer does not reach it.
+    Closing the terminal, losing the connection or killing the viewer does not reach it. Raises
+    RunnerRefused where it ended at once, as with a profile that has faults; then nothing was done.
     """
     command = [sys.executable, "-m", "octotui.cli.runner", str(run.path)]
-    with run.runner_log.open("ab") as log:
+    # Transports work in threads; with an arena for each the C library keeps memory that is free.
+    environment = {"MALLOC_ARENA_MAX": "2", **os.environ}
+    with run.runner_log.open("wb") as log:
         if sys.platform == "win32":
             # Not proved on Windows: the counterpart of a session of its own.
             flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
             child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, creationflags=flags
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                creationflags=flags,
             )
         else:
             child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
             )
-    while child.poll() is None and not is_alive(run):
+    while not is_alive(run):
         try:
-            child.wait(0.02)
+            code = child.wait(0.02)
         except subprocess.TimeoutExpired:
             continue
+        if code == 2:
+            raise RunnerRefused(run.runner_log.read_text(encoding="utf-8", errors="replace"))
+        return  # it is over already; its journal tells how
