@@ -138,7 +138,9 @@ class SourceSuite(Suite):
     async def test_what_cannot_be_written_is_told(
         self, source: Source, version: str, tmp_path: Path
     ) -> None:
-        to = tmp_path / "nowhere" / "package.msi"
+        no_folder = tmp_path / "nowhere"
+        no_folder.write_bytes(b"a file")
+        to = no_folder / "package.msi"
         with pytest.raises(SourceError, match="nowhere"):
             await source.download(await source.locate(version), to, ignore)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from octotui.api import Finding
-from octotui.api.facts import Facts, NodeProblem
+from octotui.api.facts import DatabaseState, Facts, NodeProblem
 from octotui_checks.reporting import Reporter, reason
 
 _REPORT = Reporter(
@@ -51,4 +51,21 @@ class DatabaseRightsCheck:
                     node,
                 )
             ]
+        if wrong := _other_schema(facts, database):
+            return [_REPORT.failed(wrong, "Find out why before anything is installed", node)]
         return [_REPORT.passed(f"{who} is db_owner of {where}", node)]
+
+
+def _other_schema(facts: Facts, database: DatabaseState) -> str:
+    """What is wrong with the version that upgraded the database last; empty for nothing.
+
+    Backing out and the proof of the upgrade rest on that history.
+    """
+    if not database.history:
+        return f"{database.database} does not tell which version upgraded it last"
+    if facts.cluster is not None and database.schema_version != facts.cluster.version:
+        return (
+            f"{database.database} was last upgraded by {database.schema_version}, "
+            f"the cluster runs {facts.cluster.version}"
+        )
+    return ""

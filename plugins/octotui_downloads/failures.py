@@ -49,12 +49,12 @@ def of_status(response: httpx.Response) -> SourceError:
         # Public storage answers 403 for what is not there where it may not be listed.
         return SourceError(
             f"there is nothing at {url} ({status})",
-            next_step="See whether that version was released, and the addresses in "
-            "[sources.official]",
+            next_step="Look for the version at https://octopus.com/downloads/previous, and at the "
+            "addresses in [sources.official]",
         )
     if status == 407:
         return SourceError(answer, meaning="The proxy wants a user and password")
-    if status == 429 or status >= 500:
+    if status in (408, 429) or status >= 500:
         return Interrupted(answer)
     return SourceError(answer, next_step="Correct the addresses in [sources.official]")
 

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+
 #: Stands for the version in ``package_url``.
 PLACEHOLDER = "{version}"
 
@@ -44,6 +46,8 @@ class OfficialSettings(BaseModel):
             complete = None
         if not complete or not url.isprintable() or " " in url:
             raise ValueError("must be an address such as https://octopus.com/download/upgrade/v3")
+        if parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
+            raise ValueError("must begin with https:// (http is for this machine itself only)")
         if parts.username is not None or parts.password is not None:
             raise ValueError("must not hold a user or password: it is shown, and given to nodes")
         return url

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from octotui.api.facts import Disk, Facts, License
+from octotui.api.facts import Disk, Facts, InstalledVersion, License
 from octotui.testing.example_facts import (
     TARGET,
     example_facts,
@@ -386,6 +386,22 @@ CASES = [
         with_database(FINE, reachable=False, db_owner=False, problem="Login failed for user 'X'."),
         "fail",
         "cannot open Octopus on sql1.example.com: Login failed for user 'X'",
+        node="OCTO1",
+    ),
+    case(
+        "database-rights",
+        "no history to prove anything by",
+        with_database(FINE, history=()),
+        "fail",
+        "does not tell which version upgraded it last",
+        node="OCTO1",
+    ),
+    case(
+        "database-rights",
+        "a database that is further than the cluster",
+        with_database(FINE, history=(InstalledVersion("2025.3.14287", "2025-11-01"),)),
+        "fail",
+        "last upgraded by 2025.3.14287, the cluster runs 2025.2.13071",
         node="OCTO1",
     ),
     case(

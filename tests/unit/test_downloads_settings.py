@@ -45,6 +45,8 @@ def test_a_site_of_ones_own() -> None:
         ({"feed_url": "https://[::1/"}, "must be an address"),
         ({"feed_url": "https://host/a b"}, "must be an address"),
         ({"feed_url": "https://host/\n"}, "must be an address"),
+        ({"feed_url": "http://mirror.example.com/feed"}, "must begin with https://"),
+        ({"package_url": "http://127.0.0.1.example.com/{version}"}, "must begin with https://"),
         ({"feed_url": "https://user:word@host/"}, "must not hold a user or password"),
         ({"package_url": "https://host/Octopus.msi"}, "must hold {version}"),
         ({"package_url": 5}, "valid string"),
