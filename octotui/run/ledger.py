@@ -25,6 +25,8 @@ class Ledger:
     attempts: dict[str, int] = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
     left_out: set[str] = field(default_factory=set)
+    hold: frozenset[str] | None = None
+    begun_at: float | None = None
     changed: bool = False
     ended: Mapping[str, Any] | None = None
 
@@ -36,6 +38,10 @@ class Ledger:
         """Takes one event into account. Unknown kinds mean nothing here."""
         data = event.data
         match event.kind:
+            case "run.started":
+                self.begun_at = event.at
+            case "command":
+                self.hold = frozenset(data["hold"])
             case "plan":
                 self.plan = Plan.from_json(data)
             case "state":

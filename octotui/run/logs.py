@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable
@@ -9,7 +10,11 @@ from pathlib import Path
 
 
 class NodeLogs:
-    """One log file a node, and ``run.log`` for what is no node's. Secrets are masked."""
+    """One log file a node, and ``run.log`` for what is no node's. Secrets are masked.
+
+    A line that cannot be written (full disk) is lost and stops nothing: whether a run may go on is
+    the journal's to say, and it lies on the same disk.
+    """
 
     def __init__(self, folder: Path, redact: Callable[[str], str] = lambda text: text) -> None:
         self._folder = folder
@@ -20,15 +25,16 @@ class NodeLogs:
         """Appends lines, each with the time it came here."""
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         lines = [f"{stamp} {line.rstrip()}\n" for line in text.splitlines() if line.strip()]
-        if lines:
-            with (self._folder / f"{safe_name(node or 'run')}.log").open(
-                "a", encoding="utf-8"
-            ) as f:
-                f.write(self._redact("".join(lines)))
+        if not lines:
+            return
+        path = self._folder / f"{safe_name(node or 'run')}.log"
+        with contextlib.suppress(OSError), path.open("a", encoding="utf-8") as file:
+            file.write(self._redact("".join(lines)))
 
     def keep(self, name: str, text: str) -> None:
         """Keeps a log fetched from a node as a file of its own."""
-        (self._folder / safe_name(name)).write_text(self._redact(text), encoding="utf-8")
+        with contextlib.suppress(OSError):
+            (self._folder / safe_name(name)).write_text(self._redact(text), encoding="utf-8")
 
 
 def safe_name(name: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
 from octotui.run.ledger import Ledger
-from octotui.upgrade.phases import BY_NAME, POINT_OF_NO_RETURN, sequence
+from octotui.upgrade.phases import POINT_OF_NO_RETURN, ROLLING_BACK
 
 #: The exit codes that scripts rely on. An interrupted viewer exits with 130; the run goes on.
 EXIT_CODES: Final[Mapping[str, int]] = {
@@ -21,89 +21,124 @@ EXIT_CODES: Final[Mapping[str, int]] = {
 }
 
 
-def closing_lines(outcome: str, ledger: Ledger, run_id: str) -> list[str]:
-    """What a person must know at the end: outcome, what is not as it was found, what to do."""
-    plan = ledger.plan
-    versions = f" {plan.from_version} to {plan.to_version}" if plan else ""
-    lines = {
-        "succeeded": [f"Upgraded{versions}."],
-        "failed": ["Failed; nothing was changed on any node."],
-        "aborted": ["Aborted; nothing was changed on any node."],
-        "rolled_back": [
-            f"Rolled back: every node serves {plan.from_version if plan else 'the old version'} "
-            "again and nothing is left parked, drained or in maintenance."
-        ],
-        "refused": ["Refused: a check failed; nothing was changed."],
-        "ready": [
-            "The plan is made and nothing was changed. Approve it: the same command with --yes"
-        ],
-        "held": [
-            f"Held before {ledger.waiting_phase}, as asked.",
-            f"Go on: octotui resume {run_id}",
-        ],
-        "needs_person": [f"Needs a person: {ledger.waiting_phase} did not end well."],
-    }[outcome]
-    for error in ledger.failures.values():
-        if outcome == "succeeded":
-            break
-        where = f"{error['node']}: " if error.get("node") else ""
-        sentences = (error["what"], error["meaning"], error["left"], error["next"])
-        lines.append(where + ". ".join(s.rstrip(".") for s in sentences if s) + ".")
-    lines += [f"{node} was left out: it is stopped and parked." for node in sorted(ledger.left_out)]
+def closing_lines(
+    outcome: str, ledger: Ledger, run_id: str, possible: Collection[str]
+) -> list[str]:
+    """What a person must know at the end: outcome, what is not as it was found, what to do.
+
+    ``possible`` are the triggers that the machine would take now.
+    """
+    lines = [_first_line(outcome, ledger)]
+    if outcome != "succeeded":
+        lines += [_sentences(error) for error in ledger.failures.values()]
+    lines += [
+        f"{node} was left out: it is stopped, parked and drained."
+        for node in sorted(ledger.left_out)
+    ]
+    lines += [
+        f"{node} wants a restart of Windows, says its installer." for node in _restart(ledger)
+    ]
     if outcome in ("held", "needs_person"):
-        lines += _as_it_stands(ledger)
-    if outcome == "needs_person":
-        lines += _choices(ledger, run_id)
+        lines += _nodes_as_they_stand(ledger)
+        lines += _choices(outcome, ledger, run_id, possible)
     return lines
 
 
-def _as_it_stands(ledger: Ledger) -> list[str]:
-    """What is not as it was found while a run waits."""
+def _first_line(outcome: str, ledger: Ledger) -> str:
+    """The outcome, who was left out, and whether maintenance mode is not as it was found."""
     plan = ledger.plan
-    if plan is None:
+    old, new = (plan.from_version, plan.to_version) if plan else ("the old version", "the new")
+    phase = ledger.waiting_phase.replace("_", " ")
+    text = {
+        "succeeded": f"Upgraded {old} to {new}",
+        "failed": "Failed; nothing was changed on any node",
+        "aborted": "Aborted; nothing was changed on any node",
+        "rolled_back": f"Rolled back: {old} serves again and everything is as it was found",
+        "refused": "Refused: a check failed; nothing was changed",
+        "ready": "Planned, and nothing was changed. To approve it: the same command with --yes",
+        "held": f"Held before {phase}, as asked",
+        "needs_person": f"Needs a person: {phase} did not end well",
+    }[outcome]
+    if ledger.left_out:
+        text += f", without {', '.join(sorted(ledger.left_out))}"
+    if outcome in ("held", "needs_person") and _left_in_maintenance(ledger):
+        text += "; maintenance mode is on"
+    return text + "."
+
+
+def _sentences(error: Mapping[str, Any]) -> str:
+    where = f"{error['node']}: " if error.get("node") else ""
+    sentences = (error["what"], error["meaning"], error["left"], error["next"])
+    return where + ". ".join(s.rstrip(".") for s in sentences if s) + "."
+
+
+def _left_in_maintenance(ledger: Ledger) -> bool:
+    if ledger.plan is None or ledger.plan.maintenance or "maintenance.on" not in ledger.begun:
+        return False
+    return not any(step.endswith(".maintenance") for step in ledger.results)
+
+
+def _restart(ledger: Ledger) -> list[str]:
+    """Nodes whose last installer said that Windows wants a restart."""
+    wants: dict[str, bool] = {}
+    for step, result in ledger.results.items():
+        name, _, node = step.partition("@")
+        if name.endswith((".install", ".reinstall")) and "reboot_required" in result:
+            wants[node] = wants.get(node, False) or bool(result["reboot_required"])
+    return sorted(node for node, wanted in wants.items() if wanted)
+
+
+def _nodes_as_they_stand(ledger: Ledger) -> list[str]:
+    """Every node that is not as it was found, by how it stands."""
+    if ledger.plan is None:
         return []
-    lines = []
-    done = ledger.results
-    if "maintenance.on" in done and not any(s.endswith(".maintenance") for s in done):
-        lines.append("Maintenance mode is on.")
-    stopped = [n for n in plan.node_names if _is_stopped(n, ledger)]
-    if stopped:
-        lines.append(f"Stopped and parked: {', '.join(stopped)}.")
-    serving = [n for n in plan.node_names if _serves(n, ledger)]
-    if serving:
-        lines.append(f"Serving {plan.to_version}: {', '.join(serving)}.")
-    return lines
+    found: dict[str, list[str]] = {}
+    for node in ledger.plan.node_names:
+        if node not in ledger.left_out and (state := _stands(node, ledger)):
+            found.setdefault(state, []).append(node)
+    return [f"{state}: {', '.join(nodes)}." for state, nodes in found.items()]
 
 
-def _is_stopped(node: str, ledger: Ledger) -> bool:
-    return f"stopping.stop@{node}" in ledger.results and not _serves(node, ledger)
+def _stands(node: str, ledger: Ledger) -> str:
+    plan, done = ledger.plan, ledger.results
+    assert plan is not None
+    for phase in ("rolling_back", "joining", "starting"):
+        if f"{phase}.serving@{node}" in done:
+            version = plan.from_version if phase == "rolling_back" else plan.to_version
+            parked = "" if f"{phase}.unpark@{node}" in done else ", still parked"
+            return f"Serving {version}{parked}"
+        if f"{phase}.start@{node}" in ledger.begun:
+            return "Started, but not proved to serve"
+    if f"stopping.stop@{node}" in done:
+        return "Stopped and parked"
+    if f"stopping.park@{node}" in ledger.begun:
+        return "Parked, but not proved stopped"
+    if f"draining.drain@{node}" in ledger.begun:
+        return "Drained, still serving"
+    return ""
 
 
-def _serves(node: str, ledger: Ledger) -> bool:
-    return any(
-        f"{phase}.serving@{node}" in ledger.results
-        for phase in ("starting", "joining", "rolling_back")
-    )
-
-
-def _choices(ledger: Ledger, run_id: str) -> list[str]:
+def _choices(outcome: str, ledger: Ledger, run_id: str, possible: Collection[str]) -> list[str]:
     """What can be done now, and what each leaves behind."""
-    lines = [f"When the cause is put right: octotui resume {run_id}"]
-    phases = sequence(cluster=True)
-    failed = {step.partition("@")[2] for step in ledger.failures}
-    first = ledger.plan.first_node if ledger.plan else ""
-    if failed and "" not in failed and first not in failed and ledger.waiting_phase == "joining":
+    if outcome == "held":
+        lines = [f"Go on: octotui resume {run_id}"]
+    else:
+        lines = [f"When the cause is put right: octotui resume {run_id}"]
+    then = f", then octotui resume {run_id}"
+    if "leave_out" in possible:
+        failed = sorted({step.partition("@")[2] for step in ledger.failures})
         lines += [
             f"Or go on without {node}, which stays stopped and parked: "
-            f"octotui control {run_id} leave-out {node}"
-            for node in sorted(failed)
+            f"octotui control {run_id} leave-out {node}{then}"
+            for node in failed
         ]
-    if ledger.waiting_phase in BY_NAME and ledger.waiting_phase in phases:
-        if phases.index(ledger.waiting_phase) <= phases.index(POINT_OF_NO_RETURN):
-            lines.append(f"Or put the old version back: octotui control {run_id} rollback")
-        else:
-            lines.append(
-                "The database is upgraded: the way back is to restore the backup with the old "
-                "package on every node, by hand and by a person's decision."
-            )
+    if "rollback" in possible and ledger.waiting_phase != ROLLING_BACK.name:
+        lines.append(f"Or put the old version back: octotui control {run_id} rollback{then}")
+    elif "abort" in possible:
+        lines.append(f"Or give it up: octotui control {run_id} abort{then}")
+    elif any(step.startswith(f"{POINT_OF_NO_RETURN}.database@") for step in ledger.results):
+        lines.append(
+            "The database is upgraded: the way back is to restore the backup with the old "
+            "package on every node, by hand and by a person's decision."
+        )
     return lines

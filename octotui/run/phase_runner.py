@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from octotui.api.errors import NodeError, OctotuiError, TransportError
 from octotui.api.events import Event
+from octotui.run.journal import JournalError
 from octotui.run.ledger import Ledger
 from octotui.run.logs import NodeLogs
+from octotui.run.patience import patiently
 from octotui.upgrade.plan import Plan, PlannedStep
 from octotui.upgrade.steps import KINDS
-from octotui.upgrade.steps.base import StepContext, StepFailed, World
+from octotui.upgrade.steps.base import Clock, StepContext, StepFailed, World
 
 #: Progress of one step is journalled at most this often, seconds.
 PROGRESS_EVERY = 0.25
@@ -25,11 +26,13 @@ Append = Callable[[str, str, Mapping[str, Any]], Event]
 class StepReporter:
     """Journals what a step says about itself; the same words again are no news."""
 
-    def __init__(self, append: Append, logs: NodeLogs, step: PlannedStep) -> None:
+    def __init__(self, append: Append, logs: NodeLogs, step: PlannedStep, clock: Clock) -> None:
         self._append = append
         self._logs = logs
         self._step = step
+        self._clock = clock
         self._reason = ""
+        self._progress: tuple[object, ...] = ()
         self._progressed = 0.0
 
     def waiting(self, reason: str) -> None:
@@ -38,9 +41,10 @@ class StepReporter:
             self._append(f"step:{self._step.id}", "step.waiting", self._about(reason=reason))
 
     def progress(self, text: str, done: int | None = None, total: int | None = None) -> None:
-        now = time.monotonic()
-        if now - self._progressed >= PROGRESS_EVERY:
-            self._progressed = now
+        now = self._clock.time()
+        news = (text, done, total)
+        if news != self._progress and now - self._progressed >= PROGRESS_EVERY:
+            self._progress, self._progressed = news, now
             data = self._about(text=text, done=done, total=total)
             self._append(f"step:{self._step.id}", "step.progress", data)
 
@@ -110,7 +114,7 @@ class PhaseRunner:
         kind = KINDS[step.kind]
         again = step.id in self._ledger.attempts
         attempt = self._ledger.attempts.get(step.id, 0) + (0 if resumed else 1)
-        reporter = StepReporter(self._append, self._logs, step)
+        reporter = StepReporter(self._append, self._logs, step, self._world.clock)
         context = StepContext(
             run_id=self._run_id,
             plan=plan,
@@ -119,7 +123,7 @@ class PhaseRunner:
             world=self._world,
             report=reporter,
             results=self._ledger.results,
-            begun=self._ledger.begun,
+            attempts=self._ledger.attempts,
         )
         self._append(
             f"step:{step.id}",
@@ -134,7 +138,12 @@ class PhaseRunner:
             },
         )
         begun = self._world.clock.time()
-        work = asyncio.ensure_future(self._do(context, probe_first=again or _always_probes(step)))
+        probe_first = again or _always_probes(step)
+
+        async def do() -> dict[str, Any]:
+            return await self._do(context, probe_first=probe_first)
+
+        work = asyncio.ensure_future(patiently(self._world.clock, do, reporter.waiting))
         if kind.interruptible:
             self._interruptible.add(work)
         outcome: dict[str, Any]
@@ -144,6 +153,8 @@ class PhaseRunner:
             if not self._interrupted:
                 raise
             outcome = {"outcome": "interrupted", "error": _error(_interrupted(step))}
+        except JournalError:
+            raise  # nothing more is done
         except OctotuiError as error:
             tail = await self._fetch_log(context, error)
             outcome = {"outcome": "failed", "error": {**_error(error), "tail": tail}}

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import uuid
+from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import octotui
 from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
-from octotui.api.facts import Facts, NodeFacts
+from octotui.api.facts import Facts, Job, NodeFacts
 from octotui.plugins import PluginProblem, Plugins
 from octotui.run.control import check_command
 from octotui.run.journal import Command, Journal
@@ -23,11 +25,12 @@ from octotui.run.ledger import Ledger
 from octotui.run.lock import ClusterBusy, ClusterLock
 from octotui.run.logs import NodeLogs
 from octotui.run.outcome import EXIT_CODES, closing_lines
+from octotui.run.patience import patiently
 from octotui.run.phase_runner import PhaseRunner
 from octotui.run.preflight import RunSettings, Seen, look
 from octotui.upgrade.interlocks import schema_changed
 from octotui.upgrade.machine import Marks, RunMachine
-from octotui.upgrade.phases import BY_NAME, FINAL, HOLDABLE, WAITING, following
+from octotui.upgrade.phases import BY_NAME, FINAL, HOLDABLE, WAITING, following, sequence
 from octotui.upgrade.plan import Plan
 from octotui.upgrade.planner import rolling_back
 from octotui.upgrade.steps.base import World
@@ -59,25 +62,31 @@ class Runner:
         self._ledger = Ledger()
         for event in journal.events():
             self._ledger.apply(event)
-        self._resumed = bool(self._ledger.attempts) or self._ledger.state != "preflight"
+        self._resumed = self._ledger.begun_at is not None
+        # Taking a run up again is what it waited for, where it waited: once, and only there.
+        self._taken_up = self._ledger.state in WAITING
+        hold = settings.hold if self._ledger.hold is None else self._ledger.hold
         self._machine = RunMachine(
             cluster=len(settings.instances) > 1,
             write_ahead=self._write_ahead,
             state=self._ledger.state,
             marks=Marks(
                 changed=self._ledger.changed,
+                # Until it is observed, no way back is believed in.
+                schema_unchanged=not self._database_upgrade_begun(),
                 backs_out=settings.backs_out,
-                hold=frozenset(settings.hold),
+                hold=frozenset(hold),
                 waiting_phase=self._ledger.waiting_phase,
             ),
         )
         self._phases = PhaseRunner(journal.run_id, world, self._ledger, self._append, logs)
         self._seen: Seen | None = None
+        self._approved_plan: Plan | None = None
         self._lock: ClusterLock | None = None
         self._refused = False
         self._commanded = asyncio.Event()
         self._worst_lag = 0.0  # how late the event loop ever was: a starved loop shows here
-        self._announced: list[Event] = []
+        self._announced: deque[Event] = deque()
 
     # --- journalling ---------------------------------------------------------------------------
 
@@ -115,6 +124,22 @@ class Runner:
             self._append("run", "run.resumed", {"pid": os.getpid(), "state": self._machine.state})
         self._note_problems(self._plugins.problems)
         try:
+            await self._with_chores()
+        except ClusterBusy as busy:
+            error = {"what": busy.what, "next": busy.next_step}
+            self._append("run", "run.refused", {"holder": busy.holder, **error})
+            return EXIT_CODES["refused"]
+        finally:
+            if self._lock:
+                self._lock.release()
+        return self._end()
+
+    async def _with_chores(self) -> None:
+        """The run, and beside it what listens to people and tells plugins.
+
+        Raises what the run raises, as it is: JournalError above all, after which nothing is done.
+        """
+        try:
             async with asyncio.TaskGroup() as group:
                 chores = [
                     group.create_task(self._take_commands()),
@@ -122,13 +147,12 @@ class Runner:
                 ]
                 try:
                     await self._to_the_end()
+                    await self._tell_plugins()
                 finally:
                     for chore in chores:
                         chore.cancel()
-        finally:
-            if self._lock:
-                self._lock.release()
-        return self._end()
+        except BaseExceptionGroup as failures:
+            raise _first(failures) from None
 
     def _started(self) -> dict[str, Any]:
         settings = self._settings
@@ -186,7 +210,8 @@ class Runner:
     def _end(self) -> int:
         outcome = "refused" if self._refused else self._machine.state
         code = EXIT_CODES[outcome]
-        lines = closing_lines(outcome, self._ledger, self._journal.run_id)
+        possible = self._machine.possible()
+        lines = closing_lines(outcome, self._ledger, self._journal.run_id, possible)
         self._append(
             "run",
             "run.ended",
@@ -203,6 +228,8 @@ class Runner:
 
     async def _preflight(self) -> None:
         seen = await self._look()
+        if self._machine.state != "preflight":
+            return  # aborted meanwhile
         self._seen = seen
         self._journal_facts(seen.facts)
         if seen.facts.cluster:
@@ -232,23 +259,28 @@ class Runner:
 
     async def _ready(self) -> bool:
         """Waits for approval; False where nobody is there to give it."""
-        if not self._settings.approved:
+        if self._seen is None:  # taken up again: what was true then may not be true now
+            self._take_pending()
+            if self._machine.state == "ready":
+                self._machine.fire("recheck")
+            return True
+        if not self._approved():
             if not self._settings.attended:
                 return False
             while self._machine.state == "ready" and not self._approved():
                 await self._until_commanded()
-            if self._machine.state != "ready":
+            if self._machine.state == "ready" and await self._is_another_world():
+                if self._machine.state == "ready":
+                    self._machine.fire("recheck")
                 return True
-            if await self._is_another_world():
-                self._settings = replace(self._settings, approved=False)
-                self._machine.fire("recheck")
-                return True
-        self._machine.marks.waiting_phase = "staging"
-        self._machine.fire("approve")
+        if self._machine.state == "ready":
+            self._machine.marks.waiting_phase = "staging"
+            self._machine.fire("approve")
         return True
 
     def _approved(self) -> bool:
-        return self._settings.approved
+        """By --yes, or by a person who saw this very plan."""
+        return self._settings.approved or self._approved_plan == self._ledger.plan
 
     async def _is_another_world(self) -> bool:
         """Whether the plan that was approved was made for another world than there is now."""
@@ -269,6 +301,9 @@ class Runner:
             self._append("run", "phase.vetoed", {"phase": state, "reasons": list(vetoes)})
             await self._fail(state)
             return
+        if marks.wants_abort or marks.wants_rollback:  # asked for between two phases
+            await self._fail(state)
+            return
         marks.changed = marks.changed or BY_NAME[state].changes
         nodes = [name for name in plan.node_names if name not in self._ledger.left_out]
         steps = tuple(rolling_back(nodes)) if state == "rolling_back" else plan.steps_of(state)
@@ -277,6 +312,7 @@ class Runner:
             if self._machine.leads_to("done") == "held":
                 marks.waiting_phase = following(state, plan.is_cluster)
             self._machine.fire("done")
+            marks.wants_rollback = marks.wants_abort = False
         else:
             await self._fail(state)
 
@@ -302,32 +338,44 @@ class Runner:
         marks.old_package = plan.installed is not None or not touched
         marks.schema_unchanged = await self._schema_unchanged(plan)
 
+    def _database_upgrade_begun(self) -> bool:
+        return any(step.startswith("migrating.database@") for step in self._ledger.begun)
+
     async def _schema_unchanged(self, plan: Plan) -> bool:
-        upgrade = f"migrating.database@{plan.first_node}"
-        if upgrade not in self._ledger.begun:
+        """Whether the database is proved to be as it was found."""
+        if not self._database_upgrade_begun():
             return True
-        if upgrade in self._ledger.results:
+        if f"migrating.database@{plan.first_node}" in self._ledger.results:
             return False
-        first = self._world.nodes[plan.first_node]
-        job_id = f"{self._journal.run_id}.database-state-way-back.{len(self._ledger.attempts)}"
         try:
-            instance = plan.node(plan.first_node).instance
-            job = await first.start_job(job_id, "database-state", {"instance": instance})
-            while job.state == "running":
-                job = await first.job(job_id, wait=10.0)
+            job = await patiently(
+                self._world.clock,
+                lambda: self._ask_schema(plan),
+                lambda reason: self._logs.write(None, f"looking for the way back: {reason}"),
+            )
             return not schema_changed(state_from(job.result), plan.from_version)
         except OctotuiError as error:
             self._logs.write(None, f"the state of the database is unknown: {error}")
             return False
 
+    async def _ask_schema(self, plan: Plan) -> Job:
+        first = self._world.nodes[plan.first_node]
+        # An id of its own each time: an old job would tell what was once true.
+        job_id = f"{self._journal.run_id}.database-state-way-back.{uuid.uuid4().hex[:8]}"
+        instance = plan.node(plan.first_node).instance
+        job = await first.start_job(job_id, "database-state", {"instance": instance})
+        while job.state == "running":
+            job = await first.job(job_id, wait=10.0)
+        return job
+
     # --- people --------------------------------------------------------------------------------
 
     async def _wait_for_person(self, state: str) -> bool:
         """Waits in ``held`` or ``needs_person``; False where nobody is there."""
-        if self._resumed:
+        if self._taken_up:
             # Somebody took the run up again: that is what it waited for. A command that was given
             # while nobody ran it comes first.
-            self._resumed = False
+            self._taken_up = False
             await self._observe_way_back()
             self._take_pending()
             if self._machine.state == state:
@@ -366,6 +414,7 @@ class Runner:
                     "argument": command.argument,
                     "by": command.by,
                     "answer": answer,
+                    "hold": sorted(self._machine.marks.hold),
                 },
             )
             self._journal.answer(command.id, answer)
@@ -379,7 +428,7 @@ class Runner:
             case "approve":
                 if machine.state != "ready":
                     machine.fire("approve")  # refuses, and says what is possible
-                self._settings = replace(self._settings, approved=True)
+                self._approved_plan = self._ledger.plan
                 return "approved"
             case "hold":
                 return self._hold(command.argument)
@@ -392,32 +441,62 @@ class Runner:
             case "leave-out":
                 return self._leave_out(command.argument)
             case "rollback" | "abort" if self._is_working():
-                if command.command == "abort" and marks.changed:
-                    machine.fire("abort")  # refuses
-                if command.command == "abort":
-                    marks.wants_abort = True
-                else:
-                    marks.wants_rollback = True
-                self._phases.interrupt()
-                return "takes effect when the steps that are running have ended"
+                return self._break_off(command.command)
             case name:
                 return f"the run is now {machine.fire(name)}"
 
     def _is_working(self) -> bool:
         return self._machine.state not in (*WAITING, *FINAL, "preflight", "ready", "rolling_back")
 
+    def _break_off(self, how: str) -> str:
+        """Abort or rollback while steps run: noted, and what can be stopped half-way is stopped."""
+        marks = self._machine.marks
+        if how == "abort":
+            if marks.changed:
+                raise OctotuiError(
+                    "the run has changed the cluster and cannot be aborted any more",
+                    next_step="Possible now: rollback",
+                )
+            marks.wants_abort = True
+        else:
+            self._refuse_rollback()
+            marks.wants_rollback = True
+        self._phases.interrupt()
+        if how == "rollback" and self._database_upgrade_begun():
+            return (
+                "takes effect if the database upgrade fails; once it has ended well, "
+                "only a restore leads back"
+            )
+        return "takes effect when the steps that are running have ended"
+
+    def _refuse_rollback(self) -> None:
+        plan = self._ledger.plan
+        if not self._machine.marks.changed:
+            raise OctotuiError(
+                "nothing was changed that could be rolled back", next_step="Possible now: abort"
+            )
+        if plan and f"migrating.database@{plan.first_node}" in self._ledger.results:
+            raise OctotuiError(
+                "the database is upgraded, so that only a restore of the backup leads back",
+                next_step="Let the run go on",
+            )
+
     def _hold(self, phase: str) -> str:
-        state = self._machine.state
-        assert state is not None
-        cluster = len(self._settings.instances) > 1
+        machine = self._machine
+        phases = sequence(machine.cluster)
+        now = machine.marks.waiting_phase if machine.state in WAITING else machine.state
+        ahead = phases[phases.index(now) + 1 :] if now in phases else ()
+        ahead = tuple(name for name in ahead if name in HOLDABLE)
         if phase in ("", "next"):
-            in_order = state in BY_NAME and state != "rolling_back"
-            phase = following(state, cluster) if in_order else ""
-            if phase == "ready":
-                phase = "staging"
-        if phase not in HOLDABLE:
-            raise OctotuiError(f"there is nothing to hold before while the run is {state}")
-        self._machine.marks.hold |= {phase}
+            phase = ahead[0] if ahead else ""
+        if phase not in ahead:
+            raise OctotuiError(
+                f"there is no phase {phase} ahead to hold before"
+                if phase
+                else f"there is nothing to hold before while the run is {machine.state}",
+                next_step=f"Ahead are: {', '.join(ahead)}" if ahead else "",
+            )
+        machine.marks.hold |= {phase}
         return f"will hold before {phase}"
 
     def _leave_out(self, node: str) -> str:
@@ -434,14 +513,24 @@ class Runner:
     async def _announce(self) -> None:
         """Tells plugins what was journalled, behind the run's back: they cannot slow it down."""
         while True:
-            announced, self._announced = self._announced, []
-            for event in announced:
-                hook = "octotui_changed" if event.kind == "state" else "octotui_step"
-                if event.kind == "state" or event.kind.startswith("step."):
-                    self._note_problems(await self._plugins.emit(hook, event))
+            await self._tell_plugins()
             await asyncio.sleep(COMMAND_PAUSE)
+
+    async def _tell_plugins(self) -> None:
+        while self._announced:
+            event = self._announced.popleft()
+            if event.kind == "state":
+                self._note_problems(await self._plugins.emit("octotui_changed", event))
+            elif event.kind.startswith("step."):
+                self._note_problems(await self._plugins.emit("octotui_step", event))
 
     def _note_problems(self, problems: Iterable[PluginProblem]) -> None:
         for problem in problems:
             text = f"{problem.distribution} {problem.version}: {problem.problem}"
             self._append("run", "plugin.problem", {"plugin": problem.plugin, "problem": text})
+
+
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first plain exception of a group of groups."""
+    first = failures.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -123,8 +124,8 @@ class World:
 class StepContext:
     """All that a step may know.
 
-    ``results`` holds what steps that ended well left, by step id; ``begun`` every step that was
-    ever started.
+    ``results`` holds what steps that ended well left, by step id; ``attempts`` how often each step
+    was started, those that never were left out.
     """
 
     run_id: str
@@ -134,7 +135,12 @@ class StepContext:
     world: World
     report: Reporter
     results: Mapping[str, Result]
-    begun: frozenset[str]
+    attempts: Mapping[str, int]
+
+    @property
+    def begun(self) -> Set[str]:
+        """Every step that was ever started."""
+        return self.attempts.keys()
 
     @property
     def node(self) -> NodeOperations:
@@ -161,9 +167,17 @@ class StepContext:
 
     def job_id(self, name: str, part: int = 0) -> str:
         """An id for a job of this attempt: the same when the attempt is taken up again."""
+        return self.job_id_of(name, self.attempt, part)
+
+    def job_id_of(self, name: str, attempt: int, part: int = 0) -> str:
+        """The id that ``job_id`` gave in that attempt."""
         suffix = f".{part}" if part else ""
-        text = f"{self.run_id}.{name}.{self.attempt}{suffix}".lower()
+        text = f"{self.run_id}.{name}.{attempt}{suffix}".lower()
         return re.sub(r"[^a-z0-9.-]", "-", text)
+
+    def reading_id(self, name: str) -> str:
+        """An id for a job that only looks: never the same, or it would tell what was once true."""
+        return f"{self.job_id(name)}.{uuid.uuid4().hex[:8]}"
 
     def result(self, step_id: str) -> Result:
         return self.results.get(step_id, {})

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from octotui.api.facts import DatabaseNode, DatabaseState, InstalledVersion
+from octotui.api.facts import DatabaseNode, DatabaseState, InstalledVersion, Job
 from octotui.api.node import NodeOperations
 from octotui.upgrade.interlocks import (
     demand,
@@ -24,6 +24,9 @@ from octotui.upgrade.steps.waits import follow_job, problem_of
 LOOKS_ALIVE_PAUSE = 10.0
 LOOKS_ALIVE_LIMIT = 600.0
 
+#: A migrator that is none of this attempt's jobs is looked at this often, seconds.
+MIGRATOR_PAUSE = 5.0
+
 
 def state_from(result: Mapping[str, Any]) -> DatabaseState:
     """DatabaseState from the result of a ``database-state`` job. Raises StepFailed."""
@@ -39,12 +42,10 @@ def state_from(result: Mapping[str, Any]) -> DatabaseState:
     return DatabaseState(**values)
 
 
-async def read_state(
-    context: StepContext, node: NodeOperations, name: str, part: int = 0
-) -> DatabaseState:
-    """The database as the identity of ``[jobs] run_as`` sees it from the node."""
+async def read_state(context: StepContext, node: NodeOperations, name: str) -> DatabaseState:
+    """The database as the identity of ``[jobs] run_as`` sees it from the node, now."""
     instance = context.plan.node(node.name).instance
-    job_id = context.job_id(f"database-state-{name}", part)
+    job_id = context.reading_id(f"database-state-{name}")
     job = await follow_job(context, node, job_id, "database-state", {"instance": instance})
     return state_from(job.result)
 
@@ -55,20 +56,36 @@ class UpgradeDatabase(Step):
     kind = "upgrade-database"
 
     async def probe(self, context: StepContext) -> Probe:
+        begun = await self._begun(context)
+        if begun and begun[-1].state == "running":
+            return Probe(False, "the upgrade is still running; it is waited for")
         state = await read_state(context, context.node, "probe")
+        while state.migrator_running:
+            context.report.waiting("a database upgrade that was begun before still runs")
+            await context.clock.sleep(MIGRATOR_PAUSE)
+            state = await read_state(context, context.node, "probe")
         if not state.reachable:
             return Probe(None, f"the database cannot be asked: {state.problem}")
-        if state.migrator_running:
-            return Probe(False, "the upgrade is still running")
         if state.schema_version == context.plan.to_version:
             return Probe(True, f"the database is {state.schema_version} already", {"again": True})
         return Probe(False, f"the database is {state.schema_version}")
 
+    async def _begun(self, context: StepContext) -> list[Job]:
+        """The jobs of this attempt, where it is taken up again: they went on without us."""
+        jobs: list[Job] = []
+        while True:
+            job = await context.node.job(context.job_id("database-upgrade", len(jobs)))
+            if job.state == "absent":
+                return jobs
+            jobs.append(job)
+
     async def apply(self, context: StepContext) -> Result:
         begun = context.clock.time()
-        part = 0
+        before = len(await self._begun(context))
+        part = max(0, before - 1)
         while True:
-            await self._assert_interlocks(context, part)
+            if part >= before:  # else this attaches to what was begun before, and begins nothing
+                await self._assert_interlocks(context)
             said: list[str] = []
             job = await follow_job(
                 context,
@@ -80,7 +97,7 @@ class UpgradeDatabase(Step):
             )
             if job.exit_code == 0:
                 break
-            state = await read_state(context, context.node, "failed", part)
+            state = await read_state(context, context.node, "failed")
             unchanged = not schema_changed(state, context.plan.from_version)
             waited = context.clock.time() - begun
             if unchanged and _looks_alive("".join(said)) and waited < LOOKS_ALIVE_LIMIT:
@@ -92,7 +109,7 @@ class UpgradeDatabase(Step):
                 continue
             raise self._failure(context, problem_of(job), said, state, unchanged)
         context.report.waiting("")
-        state = await read_state(context, context.node, "after", part)
+        state = await read_state(context, context.node, "after")
         if state.schema_version != context.plan.to_version:
             raise StepFailed(
                 f"the upgrade ended well, but the database says {state.schema_version or 'nothing'}"
@@ -104,13 +121,13 @@ class UpgradeDatabase(Step):
             )
         return {"schema_version": state.schema_version, "parts": part + 1}
 
-    async def _assert_interlocks(self, context: StepContext, part: int) -> None:
+    async def _assert_interlocks(self, context: StepContext) -> None:
         """R1, R2, R6 by what is observed now, right before the act."""
         reasons = not_stopped(await observe_services(context))
         reasons += no_backup(backup_evidence(context))
         facts = await context.node.facts()
         reasons += wrong_binaries(facts.version, context.plan.to_version)
-        state = await read_state(context, context.node, "before", part)
+        state = await read_state(context, context.node, "before")
         reasons += schema_changed(state, context.plan.from_version)
         demand("upgrade the database", reasons, node=context.step.node)
 

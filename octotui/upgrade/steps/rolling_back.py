@@ -5,6 +5,7 @@ Every step probes first, so that one list serves wherever the upgrade stopped.
 
 from __future__ import annotations
 
+from octotui.api.errors import NodeError
 from octotui.upgrade.interlocks import demand, describe, schema_changed
 from octotui.upgrade.steps.base import Probe, Result, Step, StepContext, StepFailed
 from octotui.upgrade.steps.database import read_state
@@ -32,9 +33,10 @@ class Reinstall(Step):
     kind = "reinstall"
 
     async def probe(self, context: StepContext) -> Probe:
-        touched = _install_was_begun(context)
+        if _install_was_begun(context):
+            return Probe(False, "an installer was begun here")
         facts = await context.node.facts()
-        if facts.version == context.plan.from_version and not touched:
+        if facts.version == context.plan.from_version:
             return Probe(True, f"{facts.version} was never replaced")
         return Probe(False, f"the installed version is {facts.version or 'unreadable'}")
 
@@ -43,10 +45,38 @@ class Reinstall(Step):
         services = await node.services()
         if not services.proved_stopped:
             await self._stop(context)
-        facts = await node.facts()
-        if facts.product_code and facts.version != context.plan.from_version:
-            await self._uninstall(context, facts.product_code)
+        if product_code := await self._to_uninstall(context):
+            await self._uninstall(context, product_code)
         return await install(context, node, "installed", context.plan.from_version)
+
+    async def _to_uninstall(self, context: StepContext) -> str:
+        """The product code of what is installed, where it has to go; else empty."""
+        try:
+            facts = await context.node.facts()
+        except NodeError as error:
+            if error.code == "not-installed":
+                return ""
+            # A half-installed server cannot tell its configuration; the installer's job knows.
+            product_code = await self._installed_by_us(context)
+            if not product_code:
+                raise
+            return product_code
+        return "" if facts.version == context.plan.from_version else facts.product_code
+
+    async def _installed_by_us(self, context: StepContext) -> str:
+        """The product code that our last installation of the new package left there, or empty."""
+        product_code = ""
+        for step in _installs_begun(context):
+            for attempt in range(1, context.attempts[step] + 1):
+                part = 0
+                while True:
+                    job_id = context.job_id_of("msi-target", attempt, part)
+                    job = await context.node.job(job_id)
+                    if job.state == "absent":
+                        break
+                    product_code = str(job.result.get("product_code") or product_code)
+                    part += 1
+        return product_code
 
     async def _stop(self, context: StepContext) -> None:
         await context.node.park()
@@ -83,6 +113,10 @@ class Reinstall(Step):
             )
 
 
+def _installs_begun(context: StepContext) -> list[str]:
+    return [step for step in context.begun if step.endswith(f".install@{context.step.node}")]
+
+
 def _install_was_begun(context: StepContext) -> bool:
     """Whether an installer may have touched the node."""
-    return any(step.endswith(f".install@{context.step.node}") for step in context.begun)
+    return bool(_installs_begun(context))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from octotui.api.errors import TransportError
 from octotui.upgrade.interlocks import demand, wrong_binaries
 from octotui.upgrade.steps.base import NOT_DONE, Probe, Result, Step, StepContext, StepFailed
 from octotui.upgrade.steps.database import read_state
@@ -14,6 +15,12 @@ START_LIMIT = 600
 
 #: A first start after an upgrade checks its directory and rebuilds caches; minutes are normal.
 SERVING_LIMIT = 1800.0
+
+#: While a node does not serve, its service is looked at this often; seconds.
+LOOK_EVERY = 10.0
+
+#: A service that is stopped this long is not started again by its recovery actions; seconds.
+STAYS_STOPPED = 30.0
 
 
 class Start(Step):
@@ -27,29 +34,35 @@ class Start(Step):
         return NOT_DONE
 
     async def apply(self, context: StepContext) -> Result:
-        facts = await context.node.facts()
-        schema = await self._schema_version(context)
-        demand("start the node", wrong_binaries(facts.version, schema), node=context.step.node)
-        job = await follow_job(
-            context, context.node, context.job_id("start"), "start", {"timeout": START_LIMIT}
-        )
-        if problem := problem_of(job):
-            raise StepFailed(
-                f"the service did not start: {problem}",
-                node=context.step.node,
-                left="The node is stopped",
-                next_step="Look at the server's log and the event log of the node, then retry",
-            )
+        await start(context, "start")
         return {"started_at": context.clock.time()}
 
-    async def _schema_version(self, context: StepContext) -> str:
-        """What the database was proved to be: by the upgrade's own proof, else asked anew."""
-        if context.database_step not in context.begun:
-            return context.plan.from_version
-        if context.database_step in context.results and context.step.phase != "rolling_back":
-            return context.plan.to_version
-        state = await read_state(context, context.first, f"start-{context.node.name}")
-        return state.schema_version
+
+async def start(context: StepContext, job: str) -> None:
+    """Starts the step's node, if its binaries are of the schema's version (R3)."""
+    facts = await context.node.facts()
+    schema = await _schema_version(context)
+    demand("start the node", wrong_binaries(facts.version, schema), node=context.step.node)
+    ended = await follow_job(
+        context, context.node, context.job_id(job), "start", {"timeout": START_LIMIT}
+    )
+    if problem := problem_of(ended):
+        raise StepFailed(
+            f"the service did not start: {problem}",
+            node=context.step.node,
+            left="The node is stopped",
+            next_step="Look at the server's log and the event log of the node, then retry",
+        )
+
+
+async def _schema_version(context: StepContext) -> str:
+    """What the database was proved to be: by the upgrade's own proof, else asked anew."""
+    if context.database_step not in context.begun:
+        return context.plan.from_version
+    if context.database_step in context.results and context.step.phase != "rolling_back":
+        return context.plan.to_version
+    state = await read_state(context, context.first, f"start-{context.node.name}")
+    return state.schema_version
 
 
 class WaitUntilServing(Step):
@@ -62,9 +75,20 @@ class WaitUntilServing(Step):
         return Probe(not reason, reason or "the node serves", {"serving_at": context.clock.time()})
 
     async def apply(self, context: StepContext) -> Result:
+        if context.attempt > 1 and (await context.node.services()).proved_stopped:
+            # It ended by itself after the step before had started it.
+            await start(context, "start-again")
+        stopped = _StoppedByItself(context)
+
+        async def ask() -> str:
+            reason = await self._reason(context)
+            if reason:
+                await stopped.look()
+            return reason
+
         await until(
             context,
-            lambda: self._reason(context),
+            ask,
             limit=SERVING_LIMIT,
             what=f"{context.step.node} serving {self._version(context)}",
         )
@@ -102,6 +126,37 @@ class WaitUntilServing(Step):
         if read.status != 200:
             return version, False, f"an authenticated read answers HTTP {read.status}"
         return version, True, ""
+
+
+class _StoppedByItself:
+    """Tells a service that has ended, for which waiting is in vain, from one that takes its time."""
+
+    def __init__(self, context: StepContext) -> None:
+        self._context = context
+        self._looked = context.clock.time()
+        self._stopped_since: float | None = None
+
+    async def look(self) -> None:
+        """Raises StepFailed where the service stays stopped: recovery actions had their time."""
+        now = self._context.clock.time()
+        if now - self._looked < LOOK_EVERY:
+            return
+        self._looked = now
+        try:
+            services = await self._context.node.services()
+        except TransportError:
+            return
+        if not services.proved_stopped:
+            self._stopped_since = None
+            return
+        self._stopped_since = now if self._stopped_since is None else self._stopped_since
+        if now - self._stopped_since >= STAYS_STOPPED:
+            raise StepFailed(
+                "the service was started and ended by itself",
+                node=self._context.step.node,
+                left="The node is stopped",
+                next_step="Look at the server's log and the event log of the node, then retry",
+            )
 
 
 class Unpark(Step):

@@ -1,0 +1,40 @@
+"""Patience with nodes that are out of reach for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from octotui.api.errors import ConnectionLost, TimedOut, Unreachable
+from octotui.upgrade.steps.base import Clock
+
+T = TypeVar("T")
+
+#: A node out of reach for longer than this fails what needs it; seconds.
+PATIENCE = 120.0
+
+#: Between two tries; seconds.
+PAUSE = 5.0
+
+
+async def patiently(
+    clock: Clock, ask: Callable[[], Awaitable[T]], waiting: Callable[[str], None]
+) -> T:
+    """What ``ask`` answers, asked again while its node is out of reach.
+
+    Only for what may be repeated: looking, and the steps, which find their jobs again by id.
+    ``waiting`` takes the reason. Raises what ``ask`` raises once ``PATIENCE`` is over.
+    """
+    lost_since = failed_at = float("-inf")
+    while True:
+        try:
+            return await ask()
+        except (Unreachable, ConnectionLost, TimedOut) as error:
+            now = clock.time()
+            if now - failed_at > PATIENCE:  # all was well in between
+                lost_since = now
+            failed_at = now
+            if now - lost_since >= PATIENCE:
+                raise
+            waiting(f"{error.node or 'a node'} is out of reach: {error.what}")
+            await clock.sleep(PAUSE)
