@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from octotui_lab import host_calls, host_files
+from octotui_lab import host_calls, host_files, host_registry
 from octotui_lab.model import installer, server_verbs
 from octotui_lab.model.msi_arguments import install_directory, parse
 from octotui_lab.model.program import Program
@@ -189,30 +189,7 @@ class WindowsHost:
 
     def registry(self) -> dict[str, dict[str, Any]]:
         """The registry's keys that matter here, with their values."""
-        node = self.node
-        keys: dict[str, dict[str, Any]] = {
-            _SESSION_MANAGER: {},
-            _UNINSTALL: {},
-            "HKLM\\SOFTWARE\\Octopus\\OctopusServer": {},
-        }
-        if node.version:
-            keys["HKLM\\SOFTWARE\\Octopus\\OctopusServer"] = {
-                "InstallLocation": f"{self.install_directory}/"
-            }
-            keys[f"{_UNINSTALL}\\{node.product_code}"] = {
-                "DisplayName": "Octopus Deploy Server",
-                "DisplayVersion": node.version,
-                "Publisher": "Octopus Deploy Pty. Ltd.",
-                "InstallLocation": "",
-            }
-        if "Component Based Servicing" in node.pending_reboot:
-            keys[_COMPONENT_BASED_SERVICING] = {}
-        if "PendingFileRenameOperations" in node.pending_reboot:
-            keys[_SESSION_MANAGER]["PendingFileRenameOperations"] = [
-                f"\\??\\{self.install_directory}/Octopus.Core.dll.old",
-                "",
-            ]
-        return keys
+        return host_registry.keys(self.node, str(self.install_directory))
 
     @property
     def executable(self) -> Path:
@@ -347,10 +324,3 @@ class WindowsHost:
     def _known_service(self, name: str) -> None:
         if name != SERVICE:
             raise ValueError(f"there is no service {name!r}")
-
-
-_UNINSTALL = "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall"
-_SESSION_MANAGER = "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Session Manager"
-_COMPONENT_BASED_SERVICING = (
-    "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\RebootPending"
-)
