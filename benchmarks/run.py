@@ -79,7 +79,7 @@ def lab_times(truth: dict) -> dict[str, float]:
 
 def outage(truth: dict) -> float:
     actions = truth["actions"]
-    stops = [a["at"] for a in actions if a["action"] == "service-stop"]
+    stops = [a["at"] for a in actions if a["action"] == "service-stopped"]
     serving = [a["at"] for a in actions if a["action"] == "serving"]
     return min(serving) - max(stops)
 

@@ -282,7 +282,8 @@ class ClusterFacts:
 class Facts:
     """One pass over everything. ``cluster`` None: the API did not answer; ``problem`` says why.
 
-    ``nodes`` holds every node of the profile, in its order. ``target`` is the package to install,
+    ``nodes`` holds every node of the profile, in its order, ``instances`` the Octopus instance that
+    the profile means on each. ``target`` is the package to install,
     ``installed`` the package of the version installed now, for backing out; either is None where
     it could not be had, with the reason in ``problem``.
     """
@@ -296,6 +297,7 @@ class Facts:
     installed: Package | None
     backup: str
     problems: Mapping[str, str] = field(default_factory=dict)
+    instances: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def readable_nodes(self) -> dict[str, NodeFacts]:

@@ -65,6 +65,7 @@ async def gather(world: World, wanted: Wanted, run_id: str) -> Facts:
         installed=installed,
         backup=wanted.backup_kind,
         problems=problems,
+        instances=wanted.instances,
     )
 
 

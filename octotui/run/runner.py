@@ -305,7 +305,7 @@ class Runner:
             await self._fail(state)
             return
         marks.changed = marks.changed or BY_NAME[state].changes
-        nodes = [name for name in plan.node_names if name not in self._ledger.left_out]
+        nodes = [node for node in plan.nodes if node.name not in self._ledger.left_out]
         steps = tuple(rolling_back(nodes)) if state == "rolling_back" else plan.steps_of(state)
         if await self._phases.run(plan, steps):
             await self._observe_way_back()

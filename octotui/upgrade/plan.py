@@ -33,7 +33,8 @@ class PlannedNode:
     """A node as it was found when the plan was made.
 
     ``node_id`` is its id in the REST API; ``url`` its own address or empty; ``draining`` its drain
-    flag and ``version`` what was installed.
+    flag, ``version`` what was installed, ``running`` whether its service ran: one that was found
+    stopped is upgraded and left stopped.
     """
 
     name: str
@@ -43,6 +44,7 @@ class PlannedNode:
     draining: bool
     version: str
     install_directory: str
+    running: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from octotui.api.facts import Facts
+from octotui.api.facts import Facts, NodeFacts
 from octotui.upgrade.phases import sequence
 from octotui.upgrade.plan import (
     Estimate,
@@ -135,11 +135,12 @@ def starting(first: str, reopen: str) -> Iterator[PlannedStep]:
         yield build.step(*_MAINTENANCE, None, [undrain])
 
 
-def joining(others: Sequence[str], rollout: str) -> Iterator[PlannedStep]:
+def joining(others: Sequence[PlannedNode], rollout: str) -> Iterator[PlannedStep]:
     build = _Builder("joining")
     install = () if rollout == "all-nodes" else (_INSTALL,)
     for node in others:
-        yield from build.chain(node, *install, _START, _SERVING, _UNPARK)
+        start = (_START, _SERVING) if node.running else ()
+        yield from build.chain(node.name, *install, *start, _UNPARK)
 
 
 def finishing(nodes: Sequence[str], smoke: bool) -> Iterator[PlannedStep]:
@@ -155,27 +156,28 @@ def finishing(nodes: Sequence[str], smoke: bool) -> Iterator[PlannedStep]:
     yield build.step(*_MAINTENANCE, None, before)
 
 
-def rolling_back(nodes: Sequence[str]) -> Iterator[PlannedStep]:
+def rolling_back(nodes: Sequence[PlannedNode]) -> Iterator[PlannedStep]:
     """The way back without a restore, from wherever the upgrade stopped."""
     build = _Builder("rolling_back")
     schema = build.step("schema", "prove-schema-unchanged", "prove the database unchanged")
     yield schema
     reinstalls = [
-        build.step("reinstall", "reinstall", "the old package back", node, [schema])
+        build.step("reinstall", "reinstall", "the old package back", node.name, [schema])
         for node in nodes
     ]
     yield from reinstalls
     undrains = []
     for node in nodes:
-        start = build.step("start", "start", "start the service", node, reinstalls)
-        serving = build.step(
-            "serving", "serving", "wait until it serves the old version", node, [start]
-        )
-        unpark = build.step(*_UNPARK, node, [serving])
-        undrain = build.step(*_UNDRAIN, node, [unpark])
-        check = build.step(*_CHECK, node, [undrain])
-        unstage = build.step(*_UNSTAGE, node, [check])
-        yield from (start, serving, unpark, undrain, check, unstage)
+        before = reinstalls
+        if node.running:
+            serving = ("serving", "serving", "wait until it serves the old version")
+            start = build.step(*_START, node.name, reinstalls)
+            before = [build.step(*serving, node.name, [start])]
+            yield from (start, *before)
+        unpark = build.step(*_UNPARK, node.name, before)
+        undrain = build.step(*_UNDRAIN, node.name, [unpark])
+        check = build.step(*_CHECK, node.name, [undrain])
+        yield from (unpark, undrain, check, build.step(*_UNSTAGE, node.name, [check]))
         undrains.append(undrain)
     yield build.step(*_MAINTENANCE, None, undrains)
 
@@ -210,11 +212,12 @@ def make_plan(
                 draining=member.draining,
                 version=read.version,
                 install_directory=read.install_directory,
+                running=_runs(read, instance.name),
             )
         )
     names = [node.name for node in nodes]
     first = facts.first_node
-    others = [name for name in names if name != first]
+    others = [node for node in nodes if node.name != first]
     steps = (
         *staging(names),
         *maintenance(),
@@ -241,6 +244,10 @@ def make_plan(
         steps=steps,
         estimate=estimate(steps, options.reopen),
     )
+
+
+def _runs(node: NodeFacts, instance: str) -> bool:
+    return any(s.instance == instance and s.state == "running" for s in node.services.services)
 
 
 def estimate(steps: Sequence[PlannedStep], reopen: str) -> Estimate:

@@ -36,6 +36,7 @@ class ClusterNodesCheck:
         findings = [
             *_strangers(facts, cluster),
             *_members(nodes, cluster),
+            *_wrong_instances(facts, cluster),
             *_other_databases(facts, cluster),
         ]
         if findings:
@@ -90,6 +91,20 @@ def _members(nodes: Mapping[str, NodeFacts], cluster: ClusterFacts) -> Iterator[
                     "Start its service if it should run; the upgrade starts what it found running",
                     name,
                 )
+
+
+def _wrong_instances(facts: Facts, cluster: ClusterFacts) -> Iterator[Finding]:
+    """Hosts with an instance of the cluster, of which the profile names another one."""
+    known = {node.name for node in cluster.nodes}
+    for name, node in facts.readable_nodes.items():
+        ours = [i.name for i in node.instances if i.node_name in known]
+        meant = facts.instances.get(name)
+        if meant is not None and ours and meant not in ours:
+            yield _REPORT.failed(
+                f"instance {meant}, which the profile names, is not the cluster's: {listed(ours)}",
+                "Correct the node's instance in the profile",
+                name,
+            )
 
 
 def _no_member(node: NodeFacts) -> str:

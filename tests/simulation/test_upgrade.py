@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from octotui.upgrade.plan import Options
-from tests.simulated_upgrade import INSTALLED, TARGET, Outcome, simulate
+from tests.simulated_upgrade import INSTALLED, TARGET, Outcome, Simulation, simulate
+from tests.virtual_time import run_virtually
 
 
 def assert_upgraded(outcome: Outcome) -> None:
@@ -85,3 +87,18 @@ def test_a_database_upgrade_that_fails_is_backed_out(tmp_path: Path) -> None:
         assert (node["version"], node["service"]) == (INSTALLED, "running")
         assert (node["draining"], node["watchdog"]) == (False, "enabled")
         assert node["start_type"] == "automatic"
+
+
+def test_a_node_that_was_found_stopped_is_upgraded_and_left_stopped(tmp_path: Path) -> None:
+    async def run() -> Outcome:
+        simulation = Simulation(tmp_path)
+        simulation.lab.stop_service("OCTO3", "somebody before us")
+        await asyncio.sleep(60)
+        return await simulation.upgrade()
+
+    outcome = run_virtually(run())
+    assert outcome.state == "succeeded", outcome.lines
+    node = outcome.truth["nodes"]["OCTO3"]
+    assert (node["version"], node["service"]) == (TARGET, "stopped")
+    assert node["start_type"] == "automatic"
+    assert outcome.nodes("version") == dict.fromkeys(outcome.truth["nodes"], TARGET)

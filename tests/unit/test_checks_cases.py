@@ -173,6 +173,16 @@ CASES = [
     case("cluster-nodes", "the same nodes", FINE, "pass", "OCTO1 and OCTO2"),
     case(
         "cluster-nodes",
+        "the profile means another instance of the host than the cluster does",
+        replace(FINE, instances={"OCTO1": "OctopusServer", "OCTO2": "Reporting"}),
+        "fail",
+        "instance Reporting",
+        "is not the cluster's: OctopusServer",
+        "Correct the node's instance",
+        node="OCTO2",
+    ),
+    case(
+        "cluster-nodes",
         "a live node that nobody named",
         with_cluster(FINE, nodes=(ONE, TWO, THREE)),
         "fail",
