@@ -1024,7 +1024,11 @@ function Invoke-Stage($Parameters) {
     if ($problem) {
         $part = "$file.part"
         try { Copy-FromWeb $url $part }
-        catch { return New-JobEnd 1 $result "$name could not be downloaded: $((Get-Cause $_.Exception).Message)" }
+        catch {
+            $why = (Get-Cause $_.Exception).Message
+            [System.IO.File]::Delete($part)
+            return New-JobEnd 1 $result "$name could not be downloaded: $why"
+        }
         $problem = Get-PackageProblem $part $expected $size
         if ($problem) {
             [System.IO.File]::Delete($part)
