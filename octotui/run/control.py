@@ -21,7 +21,7 @@ class ControlCommand:
 
 COMMANDS: Final = (
     ControlCommand("hold", "stop before the next phase, or before PHASE", "PHASE", True),
-    ControlCommand("release", "go on after a hold, and drop every hold"),
+    ControlCommand("release", "go on after a hold; while steps run, drop every hold"),
     ControlCommand("retry", "do again what failed, after looking at what was done"),
     ControlCommand("leave-out", "go on without NODE, which stays stopped and parked", "NODE"),
     ControlCommand("rollback", "put the old version back, without a restore"),

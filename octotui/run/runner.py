@@ -63,8 +63,6 @@ class Runner:
         for event in journal.events():
             self._ledger.apply(event)
         self._resumed = self._ledger.begun_at is not None
-        # Taking a run up again is what it waited for, where it waited: once, and only there.
-        self._taken_up = self._ledger.state in WAITING
         hold = settings.hold if self._ledger.hold is None else self._ledger.hold
         self._machine = RunMachine(
             cluster=len(settings.instances) > 1,
@@ -116,23 +114,34 @@ class Runner:
         """Carries the run to an end and returns the exit code."""
         try:
             await self._take_lock_first()
-        except ClusterBusy as busy:
-            return self._refuse(busy)
-        if not self._resumed:
-            self._append("run", "run.started", self._started())
-        else:
-            self._append("run", "run.resumed", {"pid": os.getpid(), "state": self._machine.state})
-        self._note_problems(self._plugins.problems)
-        try:
+            if self._resumed:
+                state = self._machine.state
+                self._append("run", "run.resumed", {"pid": os.getpid(), "state": state})
+            else:
+                self._append("run", "run.started", self._started())
+            self._note_problems(self._plugins.problems)
+            if self._resumed:
+                await self._take_up()
             await self._with_chores()
         except ClusterBusy as busy:
-            error = {"what": busy.what, "next": busy.next_step}
-            self._append("run", "run.refused", {"holder": busy.holder, **error})
-            return EXIT_CODES["refused"]
+            return self._refuse(busy)
         finally:
             if self._lock:
                 self._lock.release()
         return self._end()
+
+    async def _take_up(self) -> None:
+        """Goes on where the run stopped: that somebody takes it up is what it waited for.
+
+        A command that was given while nobody ran it comes first, and looking comes before that.
+        """
+        state = self._machine.state
+        if state in WAITING:
+            await self._observe_way_back()
+        self._take_pending()
+        goes_on = {"needs_person": "retry", "held": "release", "ready": "recheck"}
+        if self._machine.state == state and state in goes_on:
+            self._machine.fire(goes_on[state])
 
     async def _with_chores(self) -> None:
         """The run, and beside it what listens to people and tells plugins.
@@ -259,11 +268,6 @@ class Runner:
 
     async def _ready(self) -> bool:
         """Waits for approval; False where nobody is there to give it."""
-        if self._seen is None:  # taken up again: what was true then may not be true now
-            self._take_pending()
-            if self._machine.state == "ready":
-                self._machine.fire("recheck")
-            return True
         if not self._approved():
             if not self._settings.attended:
                 return False
@@ -320,9 +324,6 @@ class Runner:
         await self._observe_way_back()
         marks = self._machine.marks
         marks.waiting_phase = state
-        marks.can_leave_out = bool(self._failed_nodes()) and all(
-            node not in (None, self._settings.first_node) for node in self._failed_nodes()
-        )
         self._machine.fire("fail")
         marks.wants_rollback = marks.wants_abort = False
 
@@ -330,13 +331,18 @@ class Runner:
         return {step.partition("@")[2] or None for step in self._ledger.failures}
 
     async def _observe_way_back(self) -> None:
-        """Marks whether backing out without a restore is possible, by looking."""
+        """Marks whether backing out without a restore is possible, by looking; and whether all
+
+        that failed are nodes that can be left out.
+        """
         marks = self._machine.marks
         plan = self._ledger.plan
         assert plan is not None
         touched = any(".install@" in step for step in self._ledger.begun)
         marks.old_package = plan.installed is not None or not touched
         marks.schema_unchanged = await self._schema_unchanged(plan)
+        failed = self._failed_nodes()
+        marks.can_leave_out = bool(failed) and failed.isdisjoint({None, plan.first_node})
 
     def _database_upgrade_begun(self) -> bool:
         return any(step.startswith("migrating.database@") for step in self._ledger.begun)
@@ -372,15 +378,6 @@ class Runner:
 
     async def _wait_for_person(self, state: str) -> bool:
         """Waits in ``held`` or ``needs_person``; False where nobody is there."""
-        if self._taken_up:
-            # Somebody took the run up again: that is what it waited for. A command that was given
-            # while nobody ran it comes first.
-            self._taken_up = False
-            await self._observe_way_back()
-            self._take_pending()
-            if self._machine.state == state:
-                self._machine.fire("retry" if state == "needs_person" else "release")
-            return True
         if not self._settings.attended:
             return False
         while self._machine.state == state:
@@ -433,10 +430,11 @@ class Runner:
             case "hold":
                 return self._hold(command.argument)
             case "release":
-                marks.hold = frozenset()
                 if machine.state == "held":
+                    marks.hold -= {marks.waiting_phase}
                     machine.fire("release")
                     return f"goes on with {machine.state}"
+                marks.hold = frozenset()
                 return "every hold is dropped"
             case "leave-out":
                 return self._leave_out(command.argument)

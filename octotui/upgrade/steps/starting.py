@@ -129,7 +129,7 @@ class WaitUntilServing(Step):
 
 
 class _StoppedByItself:
-    """Tells a service that has ended, for which waiting is in vain, from one that takes its time."""
+    """Tells a service that has ended, so that waiting is in vain, from one that is slow."""
 
     def __init__(self, context: StepContext) -> None:
         self._context = context
