@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import rich_click as click
+import click
 
 from octotui.api.errors import OctotuiError
 from octotui.cli.upgrade import run_and_follow

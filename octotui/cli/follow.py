@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict
 from typing import Protocol
 
-import rich_click as click
+import click
 
 from octotui.api.errors import OctotuiError
 from octotui.api.events import Event

@@ -10,7 +10,7 @@ import importlib
 import sys
 from typing import Any
 
-import rich_click as click
+import click
 
 import octotui
 
@@ -30,7 +30,7 @@ _COMMANDS = {
 }
 
 
-class _Commands(click.RichGroup):
+class _Commands(click.Group):
     """Commands by name, imported when used; plugins add theirs and cannot replace ours."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 
-import rich_click as click
+import click
 
 from octotui.api.errors import OctotuiError
 from octotui.cli.lines import duration, finding_line

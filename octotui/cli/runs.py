@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-import rich_click as click
+import click
 
 from octotui.api.errors import OctotuiError
 from octotui.cli.follow import commands_help, follow

@@ -18,6 +18,9 @@ from octotui.upgrade.versions import choose
 #: A database that does not answer within this many seconds is as good as unreachable.
 DATABASE_PATIENCE = 120.0
 
+#: The first call of a node sends it the agent: over a thin line, all at once starve each other.
+AT_ONCE = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -40,9 +43,12 @@ async def gather(world: World, wanted: Wanted, run_id: str) -> Facts:
             problems["cluster"] = str(error)
             return None
 
+    few = asyncio.Semaphore(AT_ONCE)
+
     async def node(operations: NodeOperations) -> NodeFacts | NodeProblem:
         try:
-            return await operations.facts()
+            async with few:
+                return await operations.facts()
         except OctotuiError as error:
             kind = type(error).__name__ if isinstance(error, TransportError) else "NodeError"
             return NodeProblem(operations.name, str(error), kind)

@@ -240,12 +240,13 @@ class Runner:
         if self._machine.state != "preflight":
             return  # aborted meanwhile
         self._seen = seen
-        self._journal_facts(seen.facts)
+        await self._journal_facts(seen.facts)
         if seen.facts.cluster:
             self._take_lock(seen.facts.cluster.installation_id)
         for judged in seen.findings:
             subject = f"node:{judged.finding.node}" if judged.finding.node else "run"
             self._append(subject, "finding", judged.as_json())
+            await asyncio.sleep(0)  # hundreds of durable writes must not hold the loop up
         if seen.plan is None:
             self._refused = True
             self._machine.fire("fail")
@@ -257,12 +258,13 @@ class Runner:
         checks = self._plugins.checks
         return await look(self._world, self._settings, checks, self._journal.run_id)
 
-    def _journal_facts(self, facts: Facts) -> None:
+    async def _journal_facts(self, facts: Facts) -> None:
         if facts.cluster:
             self._append("run", "facts.cluster", asdict(facts.cluster))
         for name, node in facts.nodes.items():
             kind = "facts.node" if isinstance(node, NodeFacts) else "facts.problem"
             self._append(f"node:{name}", kind, asdict(node))
+            await asyncio.sleep(0)
         for subject, problem in facts.problems.items():
             self._append("run", "facts.problem", {"about": subject, "problem": problem})
 
