@@ -28,9 +28,13 @@ LONGEST = 12 * 3600.0
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks less often than the product does: virtual time is free, looks are not."""
+    quicken(monkeypatch)
+
+
+def quicken(patch: pytest.MonkeyPatch) -> None:
     for module in ("waits", "cluster"):
-        monkeypatch.setattr(f"octotui.upgrade.steps.{module}.pause", lambda elapsed: 2.0)
-    monkeypatch.setattr("octotui.run.runner.COMMAND_PAUSE", 1.0)
+        patch.setattr(f"octotui.upgrade.steps.{module}.pause", lambda elapsed: 2.0)
+    patch.setattr("octotui.run.runner.COMMAND_PAUSE", 1.0)
 
 
 class Killed(BaseException):
