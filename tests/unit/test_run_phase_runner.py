@@ -173,7 +173,7 @@ async def test_steps_of_a_node_that_was_left_out_are_passed_over(rig) -> None:
 
 
 async def test_a_full_disk_stops_the_phase_before_the_act(rig, monkeypatch) -> None:
-    runner, scripted, _, journal = rig
+    runner, scripted, _, _journal = rig
 
     def full(*_: object) -> None:
         from octotui.run.journal import JournalError

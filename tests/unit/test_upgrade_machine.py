@@ -22,7 +22,7 @@ FLAGS = (
 
 def machines(cluster: bool, state: str):
     waits = ("", *HOLDABLE, "rolling_back") if state in WAITING else ("",)
-    phase_after = {p: n for p, n in itertools.pairwise(sequence(cluster))}
+    phase_after = dict(itertools.pairwise(sequence(cluster)))
     holds = [frozenset(), frozenset({phase_after.get(state, "staging")})]
     machine = RunMachine(cluster, lambda *_: None, state)
     for values in itertools.product((False, True), repeat=len(FLAGS)):
@@ -62,7 +62,7 @@ def judge(machine: RunMachine, trigger: str, target: str | None) -> None:
     if not machine.cluster:
         assert target != "joining"
     if target == "rolling_back":
-        assert state == "needs_person" and trigger == "retry" or (
+        assert (state == "needs_person" and trigger == "retry") or (
             marks.changed and marks.schema_unchanged and marks.old_package
         )
     if target == "aborted":

@@ -38,7 +38,7 @@ def test_refused(wanted: str, words: str) -> None:
 
 
 def test_nothing_newer() -> None:
-    with pytest.raises(OctotuiError, match="nothing newer than 2026.1.5"):
+    with pytest.raises(OctotuiError, match=r"nothing newer than 2026\.1\.5"):
         choose("latest", "2026.1.5", OFFERED)
 
 
