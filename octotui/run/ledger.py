@@ -26,6 +26,7 @@ class Ledger:
     open: set[str] = field(default_factory=set)
     left_out: set[str] = field(default_factory=set)
     hold: frozenset[str] | None = None
+    vetoes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     begun_at: float | None = None
     changed: bool = False
     ended: Mapping[str, Any] | None = None
@@ -53,12 +54,15 @@ class Ledger:
                 self.attempts[data["step"]] = data["attempt"]
                 self.open.add(data["step"])
                 self.failures.pop(data["step"], None)
+                self.vetoes.pop(data["phase"], None)
             case "step.ended":
                 self.open.discard(data["step"])
                 if data["outcome"] in ("done", "already"):
                     self.results[data["step"]] = data["result"]
                 else:
                     self.failures[data["step"]] = data["error"]
+            case "phase.vetoed":
+                self.vetoes[data["phase"]] = tuple(data["reasons"])
             case "node.left-out":
                 self.left_out.add(data["node"])
             case "run.ended":

@@ -31,6 +31,11 @@ def closing_lines(
     lines = [_first_line(outcome, ledger)]
     if outcome != "succeeded":
         lines += [_sentences(error) for error in ledger.failures.values()]
+        lines += [
+            f"A plugin did not let {phase.replace('_', ' ')} begin: {reason}."
+            for phase, reasons in ledger.vetoes.items()
+            for reason in reasons
+        ]
     lines += [
         f"{node} was left out: it is stopped, parked and drained."
         for node in sorted(ledger.left_out)
