@@ -292,7 +292,9 @@ def by_request(_: subprocess.Popen[str], control: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "end", [by_signal(signal.SIGTERM), by_signal(signal.SIGINT), by_request], ids=str
+    "end",
+    [by_signal(signal.SIGTERM), by_signal(signal.SIGINT), by_request],
+    ids=["SIGTERM", "SIGINT", "request"],
 )
 def test_lab_up_as_a_program(tmp_path: Path, end: Callable[[Any, str], None]) -> None:
     file, temporary = tmp_path / "lab.toml", tmp_path / "temporary"
