@@ -1,0 +1,1 @@
+"""The cockpit: reads journals, sends control commands, and nothing else."""

@@ -1,0 +1,1 @@
+"""Canvases: a line at a time, no widget for a node."""
