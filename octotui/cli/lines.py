@@ -25,13 +25,18 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
 
 
+def about(node: str | None, text: str) -> str:
+    """Text with its node before it, unless it begins with that by itself."""
+    return text if not node or text.startswith(node) else f"{node}: {text}"
+
+
 def finding_line(finding: Mapping[str, Any]) -> str:
     """A finding in one line: result, check, where, evidence, and what to do about it."""
-    where = f"{finding['node']}: " if finding["node"] else ""
-    fix = f" {finding['fix']}" if finding["fix"] and finding["result"] != "pass" else ""
+    text = about(finding["node"], finding["evidence"])
+    if finding["fix"] and finding["result"] != "pass":
+        text = f"{text.rstrip('.')}. {finding['fix']}"
     waived = " (waived)" if finding["waived"] else ""
-    evidence = f"{where}{finding['evidence']}{fix}"
-    return f"{finding['result']:<5} {finding['check']}: {evidence}{waived}"
+    return f"{finding['result']:<5} {finding['check']}: {text}{waived}"
 
 
 class PlainLines:
@@ -66,11 +71,11 @@ class PlainLines:
     def _status(self, now: float) -> list[str]:
         texts = []
         for step in self._view.running_steps():
-            about = f"{step.node or 'cluster'}: {step.title}"
+            title = f"{step.node or 'cluster'}: {step.title}"
             taken = duration(now - (step.started or now))
             waits = step.waiting or step.progress
             expected = f" of about {duration(step.expected)}" if step.expected > 1 else ""
-            texts.append(f"  {about}, {taken}{expected}{': ' + waits if waits else ''}")
+            texts.append(f"  {title}, {taken}{expected}{': ' + waits if waits else ''}")
         if texts:
             texts.append(f"  {self._clocks(now)}".rstrip())
         return [text for text in texts if text.strip()]
@@ -80,8 +85,10 @@ class PlainLines:
         parts = []
         if clocks.outage is not None:
             parts.append(f"outage {duration(clocks.outage)}")
-        if clocks.all_up is not None:
-            parts.append(f"all up after {duration(clocks.all_up)}")
+        # Until the first node serves, this would only repeat the outage.
+        if clocks.all_up is not None and self._view.first_serving is not None:
+            title = "all up after" if self._view.all_serving is not None else "not all up for"
+            parts.append(f"{title} {duration(clocks.all_up)}")
         if clocks.maintenance is not None:
             parts.append(f"maintenance {duration(clocks.maintenance)}")
         return ", ".join(parts)
@@ -102,7 +109,7 @@ class PlainLines:
             case "facts.node":
                 return [f"  {data['node']}: {data['version']} in {data['install_directory']}"]
             case "facts.problem":
-                return [f"  {data.get('node') or data.get('about')}: {data['problem']}"]
+                return [f"  {about(data.get('node') or data.get('about'), data['problem'])}"]
             case "finding":
                 return [f"  {finding_line(data)}"]
             case "plan":
@@ -138,17 +145,22 @@ class PlainLines:
         clocks = self._clocks(event.at)
         if state in BY_NAME:
             return [_phase(state) + (f"  ({clocks})" if clocks else "")]
+        if state == "failed" and event.data["from"] == "preflight":
+            return ["refused"]
         if state == "held":
             return [f"held before {event.data['waiting_phase']}"]
         if state == "needs_person":
-            return [f"needs a person: {event.data['waiting_phase']} did not end well"]
+            phase = event.data["waiting_phase"].replace("_", " ")
+            return [f"needs a person: {phase} did not end well"]
         return [state.replace("_", " ") + (f"  ({clocks})" if clocks else "")]
 
     def _step_ended(self, event: Event) -> list[str]:
         data = event.data
         where = data["node"] or "cluster"
         if data["outcome"] in ("done", "already"):
-            took = f" in {data['seconds']:.1f} s" if data["outcome"] == "done" else ", already so"
+            if data["outcome"] == "already":
+                return [f"  {where}: {data['title']}: already so"]
+            took = f" in {data['seconds']:.1f} s" if data["seconds"] >= 0.1 else ""
             return [f"  {where}: {data['title']}: done{took}"]
         error = data["error"]
         lines = [f"  {where}: {data['title']}: {data['outcome'].upper()}: {error['what']}"]

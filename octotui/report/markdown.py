@@ -17,9 +17,10 @@ def render(view: RunView) -> str:
 def _parts(view: RunView) -> Iterator[str]:
     yield f"# {_headline(view)}"
     yield ""
-    yield from (f"- {line}" for line in view.lines)
+    yield from (f"- {line}" for line in view.lines[1:])
     yield ""
-    yield f"Run {view.run} of {view.cluster}, {view.from_version} to {view.to_version}."
+    versions = f"{view.from_version or 'unknown'} to {view.to_version or 'no version chosen'}"
+    yield f"Run {view.run} of {view.cluster}, {versions}."
     if view.started is not None:
         ended = _time(view.ended_at) if view.ended_at else "still running"
         yield f"Began {_time(view.started)}, ended {ended}."
@@ -28,8 +29,12 @@ def _parts(view: RunView) -> Iterator[str]:
     yield from _nodes(view)
     yield from _steps(view)
     yield from _findings(view)
+    if view.problems:
+        yield "## plugins\n"
+        yield from (f"- {problem}" for problem in view.problems)
+        yield ""
     if view.commands:
-        yield "## Commands\n"
+        yield "## commands\n"
         for command in view.commands:
             text = f"{command['command']} {command['argument']}".strip()
             yield f"- {command['by']}: {text}: {command['answer']}"
@@ -37,9 +42,10 @@ def _parts(view: RunView) -> Iterator[str]:
 
 
 def _headline(view: RunView) -> str:
-    left_out = [node.name for node in view.nodes.values() if node.left_out]
-    outcome = (view.outcome or view.state).replace("_", " ")
-    return f"{outcome}, without {', '.join(left_out)}" if left_out else outcome
+    """The run's own first line: the outcome, who was left out, what is not as it was found."""
+    if view.lines:
+        return view.lines[0]
+    return (view.outcome or view.state).replace("_", " ")
 
 
 def _clocks(view: RunView) -> Iterator[str]:
@@ -64,7 +70,7 @@ def _nodes(view: RunView) -> Iterator[str]:
     words = {True: "yes", False: "no", None: "unknown"}
     for node in view.nodes.values():
         left = " (left out)" if node.left_out else ""
-        yield f"| {node.name}{left} | {node.version} | {words[node.serving]} |"
+        yield f"| {node.name}{left} | {node.version or 'unknown'} | {words[node.serving]} |"
     yield ""
 
 
@@ -93,7 +99,10 @@ def _findings(view: RunView) -> Iterator[str]:
         yield "## checks\n"
         for finding in view.findings:
             where = f"{finding['node']}: " if finding["node"] else ""
-            yield f"- {finding['result']}: {finding['check']}: {where}{finding['evidence']}"
+            fix = f" {finding['fix']}" if finding["fix"] and finding["result"] != "pass" else ""
+            waived = " (waived)" if finding["waived"] else ""
+            text = f"{where}{finding['evidence'].rstrip('.')}.{fix}{waived}"
+            yield f"- {finding['result']}: {finding['check']}: {text}"
         yield ""
 
 

@@ -23,6 +23,12 @@ class Judged:
         """Whether this finding alone keeps an upgrade from starting."""
         return self.finding.result == "fail" and not self.waived
 
+    def as_text(self) -> str:
+        """Check, node, what was seen, and what to do about it."""
+        finding = self.finding
+        where = f"{finding.node}: " if finding.node else ""
+        return f"{finding.check}: {where}{finding.evidence.rstrip('.')}. {finding.fix}".rstrip()
+
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self.finding), "mandatory": self.mandatory, "waived": self.waived}
 

@@ -59,7 +59,7 @@ def _first_line(outcome: str, ledger: Ledger) -> str:
         "failed": "Failed; nothing was changed on any node",
         "aborted": "Aborted; nothing was changed on any node",
         "rolled_back": f"Rolled back: {old} serves again and everything is as it was found",
-        "refused": "Refused: a check failed; nothing was changed",
+        "refused": "Refused by a check; nothing was changed",
         "ready": "Planned, and nothing was changed. To approve it: the same command with --yes",
         "held": f"Held before {phase}, as asked",
         "needs_person": f"Needs a person: {phase} did not end well",

@@ -221,6 +221,8 @@ class Runner:
         code = EXIT_CODES[outcome]
         possible = self._machine.possible()
         lines = closing_lines(outcome, self._ledger, self._journal.run_id, possible)
+        if self._refused and self._seen:
+            lines += [judged.as_text() for judged in self._seen.findings if judged.refuses]
         self._append(
             "run",
             "run.ended",

@@ -20,7 +20,7 @@ from octotui.upgrade.plan import (
 #: "1 to 30 minutes", not measured). Everything else is a call of about a second.
 TYPICAL: Mapping[str, float] = {
     "download": 90.0,
-    "stage": 15.0,
+    "stage": 30.0,  # two packages
     "wait-for-tasks": 30.0,
     "stop": 20.0,
     "backup": 60.0,

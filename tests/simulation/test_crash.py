@@ -321,3 +321,37 @@ def test_a_node_out_of_reach_for_a_while(
         assert_as_found(outcome)
     if seconds < 100:
         assert outcome.state == "succeeded", outcome.lines
+
+
+def test_a_database_upgrade_whose_end_nobody_saw_is_looked_at_and_not_repeated(
+    tmp_path: Path,
+) -> None:
+    """The first node is out of reach for longer than anybody's patience, and upgrades meanwhile."""
+    cut = [False]
+
+    def hook(moment: str, what: str) -> None:
+        if cut[0]:
+            raise Unreachable("OCTO1 refuses the connection", node="OCTO1")
+
+    async def cut_off(journal: Journal) -> None:
+        while not any(
+            e.kind == "step.progress" and "scripts" in e.data["text"] for e in journal.events()
+        ):
+            await asyncio.sleep(1.0)
+        cut[0] = True
+
+    async def play(estate: Estate) -> Outcome:
+        outcome = await estate.attempt(during=cut_off)
+        assert (outcome.state, outcome.code) == ("needs_person", 4), outcome.lines
+        assert "the database-upgrade job may still run there" in outcome.lines
+        assert "rollback" not in outcome.lines, "nobody knows whether there is a way back"
+        assert_safe(outcome)
+        cut[0] = False
+        return await estate.attempt()
+
+    outcome = rehearse(tmp_path, play, nodes=2, hooks={"OCTO1": hook})
+    assert_upgraded(outcome)
+    ended = [
+        e.data for e in outcome.events if e.kind == "step.ended" and "database@" in e.data["step"]
+    ]
+    assert [each["outcome"] for each in ended] == ["failed", "already"]

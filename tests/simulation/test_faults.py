@@ -58,6 +58,7 @@ def test_refused_by_a_check(tmp_path: Path, fault: str, node: str | None, words:
     ]
     assert any(words in f["evidence"] + f["fix"] for f in refusing), refusing
     assert all(f["fix"] for f in refusing), "a finding that refuses says what to do"
+    assert all(f["fix"] in outcome.lines for f in refusing), "and so do the last lines"
     if node:
         assert any(node in (f["node"], *f["evidence"].split()) for f in refusing), refusing
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -23,6 +24,8 @@ from octotui.upgrade.steps.waits import follow_job, problem_of
 #: clean stop (I#8241, I#5176); the vendor's script tries three times, ten seconds apart.
 LOOKS_ALIVE_PAUSE = 10.0
 LOOKS_ALIVE_LIMIT = 600.0
+
+_LOG_PREFIX = re.compile(r"^\d{4}-\d\d-\d\d [\d:.]+\s+\d+\s+\d+\s+[A-Z]+\s+")
 
 #: A migrator that is none of this attempt's jobs is looked at this often, seconds.
 MIGRATOR_PAUSE = 5.0
@@ -134,7 +137,7 @@ class UpgradeDatabase(Step):
     def _progress(self, context: StepContext, said: list[str], text: str) -> None:
         said.append(text)
         scripts = "".join(said).count("Executing SQL Server script")
-        last = text.strip().rpartition("\n")[2].strip()
+        last = _message(text.strip().rpartition("\n")[2])
         context.report.progress(f"{scripts} scripts so far: {last[-100:]}")
 
     def _failure(
@@ -145,7 +148,7 @@ class UpgradeDatabase(Step):
         state: DatabaseState,
         unchanged: bool,
     ) -> StepFailed:
-        tail = [line.strip() for line in "".join(said).splitlines() if line.strip()][-5:]
+        tail = [_message(line) for line in "".join(said).splitlines() if line.strip()][-5:]
         if unchanged:
             left = f"The database is unchanged, still {state.schema_version}"
             step = "Rolling back needs no restore. Or put the cause right and retry"
@@ -160,6 +163,11 @@ class UpgradeDatabase(Step):
             next_step=step,
             outcome_known=unchanged,
         )
+
+
+def _message(line: str) -> str:
+    """A line of the program's output without date, process, thread and level."""
+    return _LOG_PREFIX.sub("", line.strip())
 
 
 def _looks_alive(output: str) -> bool:

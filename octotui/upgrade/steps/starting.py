@@ -108,8 +108,8 @@ class WaitUntilServing(Step):
         else:
             version, serving, reason = await self._ask_locally(context)
         if serving and version != wanted:
-            return f"{node.name} answers with {version or 'no version'}, not {wanted}"
-        return "" if serving else f"{node.name} does not serve yet: {reason}"
+            return f"it answers with {version or 'no version'}, not {wanted}"
+        return "" if serving else f"it does not serve yet: {reason}"
 
     async def _ask_locally(self, context: StepContext) -> tuple[str, bool, str]:
         """Asks the node's own listen prefix from the node itself (``domain.md`` 3.7)."""
