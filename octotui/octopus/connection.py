@@ -23,6 +23,9 @@ PATIENCE = 60.0
 #: Limits of one attempt, in seconds.
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
+#: An attempt as a whole, in seconds: an answer that only trickles keeps within every other limit.
+_LONGEST = 120.0
+
 _API_KEY_HEADER = "X-Octopus-ApiKey"
 _MOST_REDIRECTS = 5
 
@@ -73,6 +76,7 @@ class Connection:
     ) -> None:
         self._api_key = usable_key(api_key)
         self._patience = patience
+        self._answered = False
         self._client = httpx.AsyncClient(verify=verify, transport=transport, timeout=TIMEOUT)
 
     async def get(
@@ -103,17 +107,24 @@ class Connection:
         loop = asyncio.get_running_loop()
         limit = self._patience if patience is None else patience
         begun = loop.time()
+        in_doubt = False
         while True:
             try:
                 return await self._follow(method, url, document, accept)
-            except (NobodyAnswers, StillStarting) as error:
+            except ServerError as error:
+                # An attempt that was sent and not answered may have had its effect; that a later
+                # one had none says nothing of it.
+                in_doubt = in_doubt or not error.outcome_known
+                error.outcome_known = not in_doubt
+                if not isinstance(error, NobodyAnswers | StillStarting):
+                    raise
                 if loop.time() - begun + error.pause > limit:
                     if not limit:
                         raise
                     lasting = ServerNotReady(
                         f"{error.what}, for {loop.time() - begun:.0f} s", meaning=error.meaning
                     )
-                    lasting.outcome_known = error.outcome_known
+                    lasting.outcome_known = not in_doubt
                     raise lasting from None
                 await asyncio.sleep(error.pause)
 
@@ -155,10 +166,15 @@ class Connection:
     ) -> httpx.Response:
         headers = {_API_KEY_HEADER: self._api_key.get_secret_value(), "Accept": "application/json"}
         try:
-            return await self._client.request(method, url, headers=headers, json=document)
+            async with asyncio.timeout(_LONGEST):
+                response = await self._client.request(method, url, headers=headers, json=document)
+            self._answered = True
+            return response
+        except TimeoutError:
+            failure = of_connection(httpx.ReadTimeout("it trickled"), method, url)
         except httpx.TransportError as error:
             # Not chained: httpx's errors hold the request, and with it the key.
-            failure = of_connection(error, method, url)
+            failure = of_connection(error, method, url, known=self._answered)
         except httpx.DecodingError:
             failure = ServerError(f"{url} answers with a broken encoding")
         raise failure from None

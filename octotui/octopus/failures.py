@@ -31,8 +31,10 @@ class StillStarting(ServerNotReady):
     pause = 0.5
 
 
-def of_connection(error: httpx.TransportError, method: str, url: httpx.URL) -> ServerError:
-    """The failure to get an answer at all."""
+def of_connection(
+    error: httpx.TransportError, method: str, url: httpx.URL, *, known: bool = False
+) -> ServerError:
+    """The failure to get an answer at all. ``known``: this host has answered before."""
     causes = tuple(_causes(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -42,7 +44,10 @@ def of_connection(error: httpx.TransportError, method: str, url: httpx.URL) -> S
                 next_step="Make the operating system trust its authority, or name the authority's "
                 "file in the profile",
             )
-        if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
+        # Windows and macOS know no name while their own network is down: one that was right before
+        # is waited for.
+        lasting = isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN
+        if lasting and not known:
             return ServerError(
                 f"the name {url.host} is not known",
                 next_step="Look for a typing error in the profile, or at the DNS of this machine",
@@ -60,7 +65,10 @@ def of_answer(response: httpx.Response) -> ServerError:
     """The failure that an answer with an error status tells of."""
     request, status = response.request, response.status_code
     if status in NOT_READY:
-        return StillStarting(f"{request.url} answers HTTP {status}", meaning=_DOWN)
+        starting = StillStarting(f"{request.url} answers HTTP {status}", meaning=_DOWN)
+        # A balancer that passed it on and heard nothing back: a change may have been made.
+        starting.outcome_known = request.method == "GET" or status not in {502, 504}
+        return starting
     words = error_words(response)
     if status == 401:
         return ApiKeyRefused(

@@ -159,18 +159,6 @@ class HttpOctopusServer:
             return Serving(version, False, "an authenticated read is answered by a web page")
         return Serving(version, True, "")
 
-    async def in_rotation(self, base_url: str = "") -> bool:
-        """Whether a load balancer sends users there: the node's ping answers 200.
-
-        A drained or offline node answers 418, so this is no proof that a node serves or does not.
-        """
-        base = _base(base_url) if base_url else self._base
-        url = Links(base, {}).resolve("~/api/octopusservernodes/ping")
-        try:
-            return (await self._connection(base).get(url, patience=0)).is_success
-        except ServerNotReady:
-            return False
-
     async def smoke(self, url: str, expect: int, timeout: float) -> str:
         if self._visitor is None:
             self._visitor = Visitor(self._verify, self._transport)

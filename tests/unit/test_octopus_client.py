@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import httpx
@@ -330,6 +331,77 @@ def test_a_change_that_may_have_been_made_says_so(site: Site) -> None:
     run_virtually(ask())
 
 
+@pytest.mark.parametrize(
+    "end", [refused, httpx.Response(503), httpx.Response(500), httpx.Response(401)]
+)
+def test_an_answer_that_was_lost_stays_unknown_whatever_came_after_it(
+    site: Site, end: Answer | httpx.Response
+) -> None:
+    def lost(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("slow", request=request)
+
+    site.answers["PUT", "/api/maintenanceconfiguration"] = then(lost, end)
+
+    async def ask() -> None:
+        with pytest.raises(ServerError) as raised:
+            await site.server().set_maintenance(True)
+        assert raised.value.outcome_known is False
+
+    run_virtually(ask())
+
+
+@pytest.mark.parametrize(("status", "known"), [(502, False), (503, True), (504, False)])
+def test_a_balancer_that_heard_nothing_back_knows_nothing(
+    site: Site, status: int, known: bool
+) -> None:
+    site.answers["PUT", "/api/maintenanceconfiguration"] = then(httpx.Response(status))
+
+    async def ask() -> None:
+        with pytest.raises(ServerNotReady) as raised:
+            await site.server(patience=0).set_maintenance(True)
+        assert raised.value.outcome_known is known
+
+    run_virtually(ask())
+
+
+def test_a_name_that_was_known_is_waited_for(site: Site) -> None:
+    """Windows and macOS say "not known" of every name while their own network is down."""
+
+    def unknown(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no", request=request) from socket.gaierror(
+            socket.EAI_NONAME, "Name or service not known"
+        )
+
+    async def ask() -> None:
+        server = site.server()
+        site.answers["GET", "/api/maintenanceconfiguration"] = then(
+            unknown, unknown, httpx.Response(200, json={"IsInMaintenanceMode": False})
+        )
+        site.answers["GET", "/api"] = then(unknown, httpx.Response(200, json=ROOT))
+        with pytest.raises(ServerError, match="is not known"):
+            await server.maintenance()
+        assert await server.maintenance() is False
+
+    run_virtually(ask())
+
+
+def test_an_answer_that_never_ends_is_given_up(site: Site) -> None:
+    class Endless(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                await asyncio.sleep(20)
+                yield b" "
+
+    site.answers["GET", "/api"] = lambda _: httpx.Response(200, stream=Endless())
+
+    async def ask() -> None:
+        async with asyncio.timeout(600):
+            with pytest.raises(ServerNotReady, match="no answer in time"):
+                await site.server(patience=0).facts()
+
+    run_virtually(ask())
+
+
 async def test_virtual_directory_by_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     site = Site("/octopus")
     links = {name: f"/octopus{link}" for name, link in ROOT["Links"].items()}
@@ -448,12 +520,6 @@ async def test_serving_does_not_wait_for_a_key_that_is_refused(site: Site) -> No
     site.answers["GET", "/api/octopusservernodes/summary"] = lambda _: httpx.Response(401, json={})
     with pytest.raises(ApiKeyRefused):
         await site.server().serving()
-
-
-@pytest.mark.parametrize(("status", "sent"), [(200, True), (418, False), (503, False)])
-async def test_ping_tells_whether_users_are_sent_there(site: Site, status: int, sent: bool) -> None:
-    site.answers["GET", "/api/octopusservernodes/ping"] = lambda _: httpx.Response(status, json={})
-    assert await site.server().in_rotation() is sent
 
 
 @pytest.mark.parametrize(
