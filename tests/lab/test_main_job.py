@@ -303,6 +303,8 @@ def test_ctrl_c_ends_the_viewer_and_not_the_run(tmp_path: Path) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A job in the background inherits that Ctrl-C is ignored; a person's shell does not.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         assert viewer.stdout is not None
         for line in viewer.stdout:
