@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from octotui.api.errors import SecretError
 from octotui.api.secrets import SecretReference, Secrets
-from octotui.profile.references import WANTED, split_command, split_keyring
+from octotui.profile.references import split_command, split_keyring
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -30,6 +30,9 @@ COMMAND_FRESH = 60.0
 
 #: A secret's file is no larger than this, in bytes.
 _LARGEST_FILE = 64 * 1024
+
+#: Lines of a secret with fewer characters are masked only together with the others.
+_SHORTEST_LINE = 4
 
 
 class SecretStore(Secrets):
@@ -52,6 +55,7 @@ class SecretStore(Secrets):
         self._command_limit = command_limit
         self._monotonic = monotonic
         self._commands: dict[str, tuple[float, str]] = {}
+        self._asking = threading.Lock()
         self._lock = threading.Lock()
         self._revealed: set[str] = set()
 
@@ -68,18 +72,26 @@ class SecretStore(Secrets):
             "keyring": self._from_keyring,
             "cmd": self._from_command,
         }
-        if reference.scheme not in resolvers:
-            raise SecretError(WANTED)
         text = resolvers[reference.scheme](reference.target)
-        if not text:
+        if not text.strip():
             raise SecretError(f"{_named(reference)} is empty", next_step="Store the secret there")
         self.remember(text)
         return SecretStr(text)
 
     def remember(self, secret: str) -> None:
         """Has ``redact`` mask this text from now on, however it is written down."""
-        forms = {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe="")}
-        forms |= {line for line in secret.splitlines() if line.strip()}
+        # Whoever uses it may take the blanks around it away. Short lines of a longer secret, such
+        # as the brackets of JSON, are no secret by themselves, and every other text holds them.
+        texts = {secret, secret.strip()}
+        texts |= {
+            line.strip() for line in secret.splitlines() if len(line.strip()) >= _SHORTEST_LINE
+        }
+        forms: set[str] = set()
+        for text in texts - {""}:
+            forms |= {text, repr(text)[1:-1], quote(text, safe="")}
+            forms |= {
+                json.dumps(text, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)
+            }
         with self._lock:
             self._revealed |= forms
 
@@ -154,7 +166,8 @@ class SecretStore(Secrets):
             raise SecretError(
                 'cmd: must be followed by a JSON array, as in cmd:["pass", "octopus"]'
             )
-        with self._lock:
+        # A lock of its own: others mask their texts while somebody touches a hardware key.
+        with self._asking:
             known = self._commands.get(target)
             if known and self._monotonic() - known[0] < COMMAND_FRESH:
                 return known[1]
@@ -166,30 +179,35 @@ class SecretStore(Secrets):
         program = argv[0]
         try:
             # No shell, and nothing on standard input: it may ask nobody.
-            done = subprocess.run(
+            process = subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
                 cwd=self._folder,
-                timeout=self._command_limit,
-                check=False,
             )
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise SecretError(f"the secret's command {program} cannot be run: {reason}") from None
+        try:
+            output, _ = process.communicate(timeout=self._command_limit)
         except subprocess.TimeoutExpired:
+            # Not subprocess.run: on Windows that reads on, as long as anything that the program
+            # has started keeps its output open.
+            process.kill()
+            process.wait()
             raise SecretError(
                 f"the secret's command {program} gave no answer within {self._command_limit:.0f} s",
                 next_step="Run it by hand: it may wait for somebody to unlock something",
             ) from None
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise SecretError(f"the secret's command {program} cannot be run: {reason}") from None
-        if done.returncode:
+        if process.returncode:
             # What it wrote may hold the secret, so that is not repeated.
             raise SecretError(
-                f"the secret's command {program} ended with exit code {done.returncode}",
+                f"the secret's command {program} ended with exit code {process.returncode}",
                 next_step="Run it by hand to see what it says",
             )
         try:
-            return _without_line_end(done.stdout.decode("utf-8"))
+            return _without_line_end(output.decode("utf-8"))
         except UnicodeDecodeError:
             raise SecretError(f"the secret's command {program} wrote no UTF-8") from None
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+import time
 import types
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -33,7 +37,7 @@ def refused(store: SecretStore, reference: SecretReference | str) -> str:
 
 
 def test_environment(tmp_path: Path) -> None:
-    store = SecretStore(tmp_path, environment={"KEY": SECRET, "EMPTY": ""})
+    store = SecretStore(tmp_path, environment={"KEY": SECRET, "EMPTY": " \n"})
     assert store.resolve(SecretReference("env:KEY")).get_secret_value() == SECRET
     assert "KEY2 is not set" in refused(store, "env:KEY2")
     assert "env:EMPTY refers to is empty" in refused(store, "env:EMPTY")
@@ -85,6 +89,38 @@ class TestCommand:
     def test_time_limit(self, tmp_path: Path) -> None:
         store = SecretStore(tmp_path, command_limit=0.05)
         assert "no answer within" in refused(store, command("import time; time.sleep(60)"))
+
+    def test_the_time_limit_holds_on_windows_whatever_the_program_started(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """There the standard library goes on to read what a grandchild keeps open: az.cmd does."""
+        kill = subprocess.Popen.kill
+
+        def kill_on_windows(process: subprocess.Popen[bytes]) -> None:
+            monkeypatch.setattr(subprocess, "_mswindows", True)
+            kill(process)
+
+        monkeypatch.setattr(subprocess.Popen, "kill", kill_on_windows)
+        store = SecretStore(tmp_path, command_limit=0.5)
+        grandchild = [sys.executable, "-c", "import time; time.sleep(20)"]
+        code = f"import subprocess, time; subprocess.Popen({grandchild!r}); time.sleep(20)"
+        begun = time.monotonic()
+        assert "no answer within" in refused(store, command(code))
+        assert time.monotonic() - begun < 10
+
+    def test_texts_are_masked_meanwhile(self, tmp_path: Path) -> None:
+        """The event loop masks what it writes down, and must not wait for a hardware key."""
+        os.mkfifo(tmp_path / "touch")
+        store = SecretStore(tmp_path, environment={"KEY": SECRET})
+        store.resolve(SecretReference("env:KEY"))
+        code = "print(open('touch').read())"
+        with ThreadPoolExecutor() as threads:
+            asked = threads.submit(store.resolve, command(code))
+            with (tmp_path / "touch").open("w") as touch:  # opens when the command reads
+                masked = threads.submit(store.redact, SECRET).result(timeout=5)
+                touch.write("touched")
+            assert asked.result(timeout=20).get_secret_value() == "touched"
+        assert masked == "***"
 
     def test_others(self, tmp_path: Path) -> None:
         store = SecretStore(tmp_path)
@@ -147,20 +183,32 @@ class TestKeyring:
         assert "octotui[keyring]" in refused(SecretStore(tmp_path), "keyring:a/b")
 
 
-def test_an_unknown_scheme_is_no_reference(tmp_path: Path) -> None:
-    assert "a profile holds no secret itself" in refused(SecretStore(tmp_path), "x:hunter2")
+def test_an_unknown_scheme_is_no_reference() -> None:
+    with pytest.raises(ValueError, match="a secret must be a reference") as caught:
+        SecretReference("x:hunter2")
+    assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("form", [str, json.dumps, repr, lambda text: f"GET /?key={text}"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        str,
+        json.dumps,
+        lambda text: json.dumps(text, ensure_ascii=False),
+        repr,
+        str.strip,
+        lambda text: f"GET /?key={text}",
+    ],
+)
 def test_what_was_given_out_is_masked(tmp_path: Path, form: object) -> None:
-    store = SecretStore(tmp_path, environment={"KEY": SECRET})
-    text = form(SECRET)  # type: ignore[operator]
+    store = SecretStore(tmp_path, environment={"KEY": f" {SECRET} "})
+    text = form(f" {SECRET} ")  # type: ignore[operator]
     assert store.redact(text) == text
     store.resolve(SecretReference("env:KEY"))
     masked = store.redact(f"before {text} after")
     assert "hunter2" not in masked
-    assert masked.startswith("before ")
-    assert masked.endswith(" after")
+    assert masked.startswith("before")
+    assert masked.endswith("after")
     assert SECRET not in repr(store)
 
 
@@ -170,3 +218,14 @@ def test_longer_secrets_are_masked_before_their_parts(tmp_path: Path) -> None:
         store.resolve(SecretReference(f"env:{name}"))
     assert store.redact("abcdef abc") == "*** ***"
     assert store.redact("log: two two") == "log: ***"
+
+
+def test_a_secret_of_many_lines_leaves_other_texts_readable(tmp_path: Path) -> None:
+    """What a vault answers may be JSON: its brackets alone are no secret."""
+    secret = json.dumps({"user": "octo", "password": "hunter2"}, indent=1)
+    store = SecretStore(tmp_path, environment={"A": secret})
+    store.resolve(SecretReference("env:A"))
+    harmless = json.dumps({"step": "stage", "nodes": {}})
+    assert store.redact(harmless) == harmless
+    assert "hunter2" not in store.redact(f"it said {secret.splitlines()[2]}")
+    assert store.redact(json.dumps({"said": secret})) == '{"said": "***"}'
