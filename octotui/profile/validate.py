@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
@@ -38,6 +39,7 @@ def validate(path: Path, text: ProfileText, data: dict[str, Any], providers: Pro
     transports = [sections.transport(index) for index in range(len(sections.nodes))]
     sections.unused()
     _check_nodes(checking, sections)
+    _check_urls(checking, data, sections.nodes)
     _check_first(checking, data, sections.nodes)
     folder = path.parent.absolute()
     if file:
@@ -189,6 +191,35 @@ def _check_nodes(checking: Checking, sections: _PluginSections) -> None:
                     checking.point(("nodes", index, "host"), message)
                     break
             hosts.append((host.casefold(), way, index))
+
+
+def _check_urls(checking: Checking, data: Mapping[str, Any], nodes: list[Any]) -> None:
+    """Each node's url its own: another node that answers there would pass for it."""
+    shared = _address(_table(data.get("octopus")).get("url"))
+    known: dict[str, int] = {}
+    for index, raw in enumerate(nodes):
+        address = _address(_table(raw).get("url"))
+        path = ("nodes", index, "url")
+        if not address:
+            continue
+        first = known.setdefault(address, index)
+        if first != index:
+            line = checking.line_of(("nodes", first, "url"))
+            message = f"this is the address of two nodes, the other is on line {line}"
+            checking.point(path, message)
+        elif address == shared and len(nodes) > 1:
+            message = "this is [octopus] url, where any node may answer; leave it out, or write "
+            checking.point(path, message + "the node's own")
+
+
+def _address(url: object) -> str:
+    """An address in the one way to write it; empty where it is none."""
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+        port = parts.port or {"https": 443, "http": 80}[parts.scheme]
+    except (ValueError, KeyError):
+        return ""
+    return f"{parts.scheme}://{parts.hostname}:{port}{parts.path.rstrip('/')}"
 
 
 def _check_first(checking: Checking, data: Mapping[str, Any], nodes: list[Any]) -> None:
