@@ -6,4 +6,6 @@ with contextlib.suppress(ImportError):
     import pytest
 
     # The suites' asserts explain themselves in a plugin author's own test run, too.
-    pytest.register_assert_rewrite("octotui.testing.transport")
+    pytest.register_assert_rewrite(
+        *(f"octotui.testing.{suite}" for suite in ("checks", "source", "transport"))
+    )

@@ -17,7 +17,7 @@ import hashlib
 import logging
 import threading
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import pytest
@@ -32,6 +32,7 @@ from octotui.api.errors import (
     TransportError,
     Unreachable,
 )
+from octotui.testing.suite import Suite
 
 #: Seconds that anything may take that should be done at once.
 PROMPT = 10.0
@@ -44,7 +45,7 @@ Failure = TypeVar("Failure", bound=TransportError)
 _WORDS = "Größe 42 €, 日本語"
 
 
-class TransportSuite:
+class TransportSuite(Suite):
     """What every transport must do. Flags say what yours cannot; they default to "it can"."""
 
     #: It asks for an account, and a wrong one is refused: needs ``wrong_credentials``, ``secret``.
@@ -60,21 +61,7 @@ class TransportSuite:
     #: Cancelling a call ends the program on the node: needs ``ended``.
     ends_programs: ClassVar[bool] = True
 
-    #: Standard tests that a subclass replaces or drops (None), each with the reason why.
-    replaced: ClassVar[Mapping[str, str]] = {}
-
     pytestmark: ClassVar[Any] = pytest.mark.asyncio
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        standard = {name for name in vars(TransportSuite) if name.startswith("test_")}
-        changed = {
-            name for name in standard if getattr(cls, name) is not vars(TransportSuite)[name]
-        }
-        if unexplained := sorted(changed - set(cls.replaced)):
-            raise TypeError(
-                f"{cls.__name__} replaces {', '.join(unexplained)} without a reason in `replaced`"
-            )
 
     @pytest.fixture
     def transport(self) -> Transport:
@@ -106,37 +93,37 @@ class TransportSuite:
     @pytest.fixture
     def unreachable(self) -> Transport | None:
         """A transport to an address where nothing answers."""
-        self._needed("node_can_be_unreachable")
+        self.needed("node_can_be_unreachable")
         return None
 
     @pytest.fixture
     def wrong_credentials(self) -> Transport | None:
         """A transport whose account the node refuses."""
-        self._needed("credentials_can_fail")
+        self.needed("credentials_can_fail")
         return None
 
     @pytest.fixture
     def untrusted(self) -> Transport | None:
         """A transport that has no reason to trust the node."""
-        self._needed("trust_can_fail")
+        self.needed("trust_can_fail")
         return None
 
     @pytest.fixture
     def secret(self) -> str | None:
         """The secret that ``transport`` and ``wrong_credentials`` use."""
-        self._needed("credentials_can_fail")
+        self.needed("credentials_can_fail")
         return None
 
     @pytest.fixture
     def drop(self) -> Callable[[], Awaitable[None]] | None:
         """Breaks every connection to the node that there is now."""
-        self._needed("connections_can_drop")
+        self.needed("connections_can_drop")
         return None
 
     @pytest.fixture
     def ended(self) -> Callable[[], Awaitable[None]] | None:
         """Returns when no ``wait`` program runs on the node (any more)."""
-        self._needed("ends_programs")
+        self.needed("ends_programs")
         return None
 
     async def test_exit_code_is_the_programs_own(
@@ -184,7 +171,7 @@ class TransportSuite:
     async def test_output_arrives_while_the_program_runs(
         self, transport: Transport, program: Program
     ) -> None:
-        self._only_if("streams_output")
+        self.only_if("streams_output")
         threads: set[int] = set()
         call, waiting = self._start_waiting(transport, program, threads)
         await self._promptly(waiting.wait())
@@ -264,7 +251,7 @@ class TransportSuite:
     async def test_an_unreachable_node_is_told(
         self, unreachable: Transport, program: Program, node_name: str
     ) -> None:
-        self._only_if("node_can_be_unreachable")
+        self.only_if("node_can_be_unreachable")
         error = await self._failure(Unreachable, unreachable, program)
         self._check_error(error, node_name)
         assert error.outcome_known
@@ -272,21 +259,21 @@ class TransportSuite:
     async def test_refused_credentials_are_told(
         self, wrong_credentials: Transport, program: Program, node_name: str
     ) -> None:
-        self._only_if("credentials_can_fail")
+        self.only_if("credentials_can_fail")
         error = await self._failure(CredentialsRefused, wrong_credentials, program)
         self._check_error(error, node_name)
 
     async def test_a_node_that_cannot_be_trusted_is_told(
         self, untrusted: Transport, program: Program, node_name: str
     ) -> None:
-        self._only_if("trust_can_fail")
+        self.only_if("trust_can_fail")
         error = await self._failure(NotTrusted, untrusted, program)
         self._check_error(error, node_name)
 
     async def test_it_connects_again_after_a_drop(
         self, transport: Transport, program: Program, drop: Callable[[], Awaitable[None]]
     ) -> None:
-        self._only_if("connections_can_drop")
+        self.only_if("connections_can_drop")
         for _ in range(2):
             assert (await transport.run(program("exit", "1"), timeout=PROMPT)).exit_code == 1
             await drop()
@@ -300,8 +287,8 @@ class TransportSuite:
         node_name: str,
         drop: Callable[[], Awaitable[None]],
     ) -> None:
-        self._only_if("connections_can_drop")
-        self._only_if("streams_output")
+        self.only_if("connections_can_drop")
+        self.only_if("streams_output")
         call, waiting = self._start_waiting(transport, program)
         await self._promptly(waiting.wait())
         await drop()
@@ -325,7 +312,7 @@ class TransportSuite:
         secret: str,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        self._only_if("credentials_can_fail")
+        self.only_if("credentials_can_fail")
         caplog.set_level(logging.DEBUG)
         await transport.run(program("exit", "0"), timeout=PROMPT)
         error = await self._failure(CredentialsRefused, wrong_credentials, program)
@@ -375,15 +362,6 @@ class TransportSuite:
         finally:
             await self._promptly(transport.close())
         return caught.value
-
-    def _only_if(self, flag: str) -> None:
-        if not getattr(self, flag):
-            pytest.skip(f"{flag} is False")
-
-    def _needed(self, flag: str) -> None:
-        """A fixture that the suite needs unless that flag says otherwise."""
-        if getattr(self, flag):
-            raise NotImplementedError(f"a fixture is missing, or {flag} = False")
 
     @staticmethod
     async def _promptly(work: Awaitable[Any]) -> Any:
