@@ -280,12 +280,12 @@ class ClusterFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One pass over everything. ``cluster`` None: the API did not answer; ``problem`` says why.
+    """One pass over everything. ``cluster`` None: the API did not answer.
 
     ``nodes`` holds every node of the profile, in its order, ``instances`` the Octopus instance that
     the profile means on each. ``target`` is the package to install,
     ``installed`` the package of the version installed now, for backing out; either is None where
-    it could not be had, with the reason in ``problem``.
+    it could not be had. ``problems`` says why something is None, by the field's name.
     """
 
     at: float

@@ -77,7 +77,12 @@ class NodeBackup:
             except (CredentialsRefused, NotTrusted):
                 raise  # nothing that time could heal
             except TransportError as error:
-                lost_since = loop.time() if lost_since is None else lost_since
+                if lost_since is None:
+                    lost_since = loop.time()
+                    request.output(
+                        f"{node.name} is out of reach, its backup job is looked for until it is "
+                        f"back: {error.what}"
+                    )
                 lost_for = loop.time() - lost_since
                 if lost_for > PATIENCE:
                     raise self._out_of_reach(request, error) from error
