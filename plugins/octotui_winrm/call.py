@@ -137,15 +137,25 @@ class Call:
             self._check()
             chunk = self._stdin[start : start + STDIN_CHUNK]
             last = start + STDIN_CHUNK >= len(self._stdin)
-            try:
-                channel.request(
-                    lambda wire, chunk=chunk, last=last: wire.send_command_input(  # type: ignore[misc]
-                        shell, command, chunk, end=last
+            waits = iter(self._patience.reconnect)
+            while True:
+                try:
+                    channel.request(
+                        lambda wire, chunk=chunk, last=last: wire.send_command_input(  # type: ignore[misc]
+                            shell, command, chunk, end=last
+                        )
                     )
-                )
-            except WSManFaultError:
-                # The program did not wait for its input; its output and exit code tell why.
-                return
+                    break
+                except WSManFaultError as fault:
+                    if not faults.is_busy(fault):
+                        # The program did not wait for its input; its output and exit code tell why.
+                        return
+                    # Nothing was taken, and the program goes on waiting for it.
+                    wait = next(waits, None)
+                    if wait is None:
+                        raise
+                    self._stopped.wait(wait)
+                    self._check()
 
     def _collect(self, channel: Channel, shell: str, command: str) -> Completed:
         stdout = bytearray()

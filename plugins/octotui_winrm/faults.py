@@ -30,6 +30,7 @@ EXPECTED = (WinRMError, WinRMTransportError, WinRMOperationTimeoutError, OSError
 Found = TypeVar("Found", bound=BaseException)
 
 _ACCESS_DENIED = 5
+_BUSY = 170
 _NO_SUCH_SHELL = 2150858843
 _QUOTA = 2150859174
 
@@ -42,6 +43,11 @@ def is_answer(error: BaseException) -> bool:
 def is_shell_gone(error: BaseException) -> bool:
     """Whether the node does not know the shell (any more): nothing was done in it."""
     return isinstance(error, WSManFaultError) and error.wsman_fault_code == _NO_SUCH_SHELL
+
+
+def is_busy(error: WSManFaultError) -> bool:
+    """Whether the node took nothing because it is busy, and may take it in a moment."""
+    return bool(error.wsman_fault_code == _BUSY)
 
 
 def is_broken_connection(error: BaseException) -> bool:

@@ -199,9 +199,10 @@ class WinrmTransport:
             raise faults.before_sending(error, name, endpoint, channel.was_connected) from error
         finally:
             with self._lock:
-                if not self._closed:
+                closed = self._closed
+                if not closed:
                     self._idle.append(channel)
-            if self._closed:
+            if closed:  # one of the idle ones is closed by whoever closes us
                 channel.close()
 
     async def _stop(self, call: Call, work: asyncio.Future[Completed]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from winrm.exceptions import WSManFaultError
 
 from octotui.api.errors import (
     ConnectionLost,
@@ -25,7 +26,7 @@ from octotui_lab.remote import RemoteCommand
 from octotui_lab.wsman import write_ntlm_users
 from octotui_lab.wsman.shells import Command
 from octotui_winrm.transport import WinrmTransport
-from octotui_winrm.wire import tls_context
+from octotui_winrm.wire import Wire, tls_context
 from tests.lab.winrm_node import (
     IMPATIENT,
     USERS,
@@ -150,6 +151,28 @@ async def test_input_whose_reply_is_lost_is_never_repeated(
     with pytest.raises(ConnectionLost):
         await transport.run(["echo"], stdin=b"once", timeout=10)
     assert node.requests["Send"] == 1
+
+
+@pytest.mark.parametrize("times", [2, 99])
+async def test_input_that_a_busy_node_refuses_is_sent_again(
+    node: ScriptedNode, transport: WinrmTransport, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Else the program would wait for the rest of its input until the time limit."""
+    send, refusals = Wire.send_command_input, iter(range(times))
+
+    def busy(wire: Wire, *arguments: Any, **keywords: Any) -> None:
+        if next(refusals, None) is not None:
+            raise WSManFaultError(500, "", "", "The resource is in use", wsman_fault_code=170)
+        send(wire, *arguments, **keywords)
+
+    monkeypatch.setattr(Wire, "send_command_input", busy)
+    call = transport.run(["echo"], stdin=b"all of it", timeout=10)
+    if times < 5:
+        assert (await call).stdout == b"all of it"
+        assert node.requests["Send"] == 1
+    else:
+        with pytest.raises(ConnectionLost, match="The resource is in use"):
+            await call
 
 
 async def test_a_shell_that_cannot_be_opened_is_no_unknown_outcome(

@@ -131,12 +131,8 @@ async def test_a_lost_connection_is_no_event(clock: list[float]) -> None:
     assert isinstance(evidence, BackupEvidence)
     assert [each[0] for each in node.asked].count("start") == 2
     assert node.asked[-1] == ("a1", 10, 20.0)
-    assert lines == [
-        "OCTO1 is out of reach, its backup job is looked for until it is back: the connection broke",
-        "half",
-        "OCTO1 is out of reach, its backup job is looked for until it is back: refused",
-        "rest",
-    ]
+    looking = "OCTO1 is out of reach, its backup job is looked for until it is back"
+    assert lines == [f"{looking}: the connection broke", "half", f"{looking}: refused", "rest"]
     assert clock == [0.5] * 4
 
 
