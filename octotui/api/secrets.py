@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler, SecretStr
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr
+    from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
 
 #: ``env:NAME``, ``file:PATH`` (relative to the profile), ``keyring:SERVICE/USER``, ``cmd:[argv]``.
@@ -57,6 +58,12 @@ class SecretReference:
                 lambda value: value.reference
             ),
         )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, _: CoreSchema, __: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"type": "string", "pattern": f"^({'|'.join(SCHEMES)}):."}
 
     @classmethod
     def _validate(cls, value: object) -> SecretReference:

@@ -223,7 +223,12 @@ class JobsSection(Section):
 
     run_as: Annotated[
         Annotated[Literal["connection", "system"], BeforeValidator(_identity_word), Tag("word")]
-        | Annotated[ManagedAccount, BeforeValidator(_managed_account), Tag("gmsa")]
+        | Annotated[
+            ManagedAccount,
+            BeforeValidator(_managed_account),
+            WithJsonSchema({"type": "string", "pattern": r"^gmsa:.+\$$"}),
+            Tag("gmsa"),
+        ]
         | Annotated[Account, Tag("account")],
         Discriminator(_identity_kind),
     ] = "connection"

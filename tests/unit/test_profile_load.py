@@ -9,13 +9,20 @@ from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from octotui.api import SecretReference
 from octotui.plugins import Plugins
 from octotui.profile import Profile, load_profile
-from octotui.profile.models import HOLDABLE_PHASES, Account, ManagedAccount, seconds
+from octotui.profile.models import (
+    HOLDABLE_PHASES,
+    Account,
+    ManagedAccount,
+    ProfileFile,
+    seconds,
+)
 from octotui.upgrade.phases import HOLDABLE
+from octotui_winrm.settings import WinrmSettings
 from tests.unit.profile_support import FakeProviders
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "profiles").glob("*.toml"))
@@ -168,3 +175,16 @@ def test_what_the_examples_have_as_comments_is_valid_too(path: Path, tmp_path: P
 def test_pydantic_is_imported_only_when_a_profile_is_read() -> None:
     code = "import sys, octotui.profile; sys.exit('pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("model", [ProfileFile, WinrmSettings])
+def test_a_json_schema_can_be_made_of_the_models(model: type[BaseModel]) -> None:
+    schema = json.dumps(model.model_json_schema())
+    assert "^(env|file|keyring|cmd):" in schema
+
+
+def test_the_json_schema_has_accounts_as_they_are_written() -> None:
+    definitions = ProfileFile.model_json_schema()["$defs"]
+    assert "ManagedAccount" not in definitions
+    written = {"type": "string", "pattern": r"^gmsa:.+\$$"}
+    assert written in definitions["JobsSection"]["properties"]["run_as"]["oneOf"]
