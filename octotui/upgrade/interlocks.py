@@ -76,6 +76,19 @@ def no_backup(evidence: BackupEvidence | None) -> list[str]:
     return []
 
 
+def ran_since(last_seen: Mapping[str, str], state: DatabaseState) -> list[str]:
+    """R6: no node may have run since all of them were proved stopped, before the backup.
+
+    ``last_seen`` is what the database said of each node then; a later heartbeat is of a node that
+    may have written what the backup lacks. Compared with itself, so that no clock has to be right.
+    """
+    return [
+        f"{node.name} has run since it was proved stopped, and the backup may lack what it wrote"
+        for node in state.nodes
+        if node.last_seen != last_seen.get(node.name, node.last_seen)
+    ]
+
+
 def schema_changed(state: DatabaseState, expected: str) -> list[str]:
     """Back-out without restore is allowed only while the schema is proved to be ``expected``'s."""
     if not state.reachable:

@@ -113,10 +113,13 @@ def installing(nodes: Sequence[str], first: str, rollout: str) -> Iterator[Plann
         build.step("prove", "prove-staged", "prove the package again", node) for node in nodes
     ]
     yield from proofs
-    yield build.step("backup", "backup", "back up the database and verify it")
+    # Before any installer runs: asking the database runs the program that it replaces.
+    noted = build.step("last-seen", "note-last-seen", "note when every node was last seen")
+    yield noted
+    yield build.step("backup", "backup", "back up the database and verify it", None, [noted])
     for node in nodes if rollout == "all-nodes" else (first,):
         name, kind, title = _INSTALL
-        yield build.step(name, kind, title, node, proofs)
+        yield build.step(name, kind, title, node, [*proofs, noted])
 
 
 def migrating(first: str) -> Iterator[PlannedStep]:

@@ -536,3 +536,46 @@ def test_a_held_run_that_nobody_runs_does_not_lose_its_settings(tmp_path: Path) 
         return await estate.attempt()
 
     assert_upgraded(rehearse(tmp_path, play, nodes=2))
+
+
+@pytest.mark.parametrize("still", [True, False], ids=["still runs", "was stopped again"])
+def test_a_node_that_somebody_started_after_the_backup_forbids_the_database_upgrade(
+    tmp_path: Path, still: bool
+) -> None:
+    async def person(estate: Estate, journal: Journal) -> None:
+        await state_is(journal, "held")
+        estate.lab.set_start_type("OCTO2", "manual")
+        assert estate.lab.start_service("OCTO2", "somebody") == ""
+        await asyncio.sleep(300)
+        if not still:
+            estate.lab.stop_service("OCTO2", "somebody")
+            await asyncio.sleep(60)
+        await order(journal, "release")
+        await state_is(journal, "needs_person")
+        await order(journal, "rollback")
+
+    outcome = attended(tmp_path, person, run={"hold": ("migrating",)}, nodes=2)
+    assert outcome.actions("database-upgrade") == []
+    refused = failures(outcome)["migrating.database@OCTO1"]["what"]
+    assert "OCTO2" in refused
+    assert ("is not stopped" if still else "has run since") in refused
+    assert (outcome.state, outcome.code) == ("rolled_back", 1), outcome.lines
+    assert_as_found(outcome)
+
+
+def test_a_database_that_goes_away_while_it_is_upgraded_needs_a_person(tmp_path: Path) -> None:
+    async def play(estate: Estate) -> Outcome:
+        async def meanwhile(journal: Journal) -> None:
+            await step_begins(journal, "migrating.database@OCTO1")
+            await asyncio.sleep(30)
+            estate.lab.add_fault("database:down")
+
+        outcome = await estate.attempt(during=meanwhile)
+        assert_safe(outcome)
+        assert (outcome.state, outcome.code) == ("needs_person", 4), outcome.lines
+        assert "the database cannot be asked" in outcome.lines
+        assert "rollback" not in outcome.lines, "nobody knows what state the database is in"
+        estate.lab.remove_fault("database", "down")
+        return await estate.attempt()
+
+    assert_upgraded(rehearse(tmp_path, play, nodes=2))

@@ -268,7 +268,7 @@ def test_every_seventh_call_breaks(tmp_path: Path, kind: int, first: int) -> Non
     assert_upgraded(outcome)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_calls_break_at_random(tmp_path: Path, seed: int) -> None:
     """A third of all calls: more than anybody survives every time, but nothing gets broken."""
     chance = random.Random(seed)
@@ -284,8 +284,7 @@ def test_calls_break_at_random(tmp_path: Path, seed: int) -> None:
         assert_as_found(outcome)
 
 
-@pytest.mark.parametrize("seconds", [60.0, 1000.0])
-@pytest.mark.parametrize("node", ["OCTO1", "OCTO2"])
+@pytest.mark.parametrize(("node", "seconds"), [("OCTO1", 1000), ("OCTO2", 60), ("OCTO2", 1000)])
 @pytest.mark.parametrize(
     "phase", ["staging", "draining", "stopping", "installing", "migrating", "starting", "joining"]
 )

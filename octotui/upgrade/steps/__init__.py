@@ -9,7 +9,7 @@ from octotui.upgrade.steps.cluster import (
     Smoke,
     WaitForTasks,
 )
-from octotui.upgrade.steps.database import UpgradeDatabase
+from octotui.upgrade.steps.database import NoteLastSeen, UpgradeDatabase
 from octotui.upgrade.steps.finishing import CheckAsFound
 from octotui.upgrade.steps.installing import InstallTarget, TakeBackup
 from octotui.upgrade.steps.rolling_back import ProveSchemaUnchanged, Reinstall
@@ -29,6 +29,7 @@ KINDS: dict[str, Step] = {
         Park(),
         ReadyToStop(),
         Stop(),
+        NoteLastSeen(),
         InstallTarget(),
         TakeBackup(),
         UpgradeDatabase(),

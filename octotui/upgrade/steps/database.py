@@ -13,6 +13,7 @@ from octotui.upgrade.interlocks import (
     demand,
     no_backup,
     not_stopped,
+    ran_since,
     schema_changed,
     wrong_binaries,
 )
@@ -51,6 +52,26 @@ async def read_state(context: StepContext, node: NodeOperations, name: str) -> D
     job_id = context.reading_id(f"database-state-{name}")
     job = await follow_job(context, node, job_id, "database-state", {"instance": instance})
     return state_from(job.result)
+
+
+NOTED = "installing.last-seen"
+
+
+class NoteLastSeen(Step):
+    """What the database says of every stopped node, before the backup: none may run after it."""
+
+    kind = "note-last-seen"
+
+    async def apply(self, context: StepContext) -> Result:
+        demand("note when the nodes were last seen", not_stopped(await observe_services(context)))
+        state = await read_state(context, context.first, "last-seen")
+        if not state.reachable:
+            raise StepFailed(
+                f"the database cannot be asked: {state.problem}",
+                left="Every node is stopped and parked; nothing was installed",
+                next_step="Make the database reachable for the identity of [jobs], then retry",
+            )
+        return {"last_seen": {node.name: node.last_seen for node in state.nodes}}
 
 
 class UpgradeDatabase(Step):
@@ -114,9 +135,11 @@ class UpgradeDatabase(Step):
         context.report.waiting("")
         state = await read_state(context, context.node, "after")
         if state.schema_version != context.plan.to_version:
+            says = f"is {state.schema_version or 'empty'}" if state.reachable else "cannot be asked"
             raise StepFailed(
-                f"the upgrade ended well, but the database says {state.schema_version or 'nothing'}"
-                f" and not {context.plan.to_version}",
+                f"the upgrade ended well, but the database {says}, so it is not proved to be "
+                f"{context.plan.to_version}",
+                meaning=state.problem,
                 node=context.step.node,
                 left="Every node is stopped and parked; the backup is at hand",
                 next_step="Read the upgrade's output before anything is started",
@@ -132,6 +155,7 @@ class UpgradeDatabase(Step):
         reasons += wrong_binaries(facts.version, context.plan.to_version)
         state = await read_state(context, context.node, "before")
         reasons += schema_changed(state, context.plan.from_version)
+        reasons += ran_since(context.result(NOTED).get("last_seen", {}), state)
         demand("upgrade the database", reasons, node=context.step.node)
 
     def _progress(self, context: StepContext, said: list[str], text: str) -> None:
