@@ -60,13 +60,20 @@ class Clocks:
 
 @dataclass(slots=True)
 class RunView:
-    """A run as its events tell it."""
+    """A run as its events tell it.
+
+    ``changed``: a phase that changes the cluster was entered. ``hold``: phases it stops before.
+    ``facts``: what each node said of itself when it was last asked.
+    """
 
     run: str = ""
     cluster: str = ""
     state: str = "preflight"
     state_since: float = 0.0
     waiting_phase: str = ""
+    profile: str = ""
+    changed: bool = False
+    hold: tuple[str, ...] = ()
     from_version: str = ""
     to_version: str = ""
     started: float | None = None
@@ -75,6 +82,7 @@ class RunView:
     nodes: dict[str, NodeView] = field(default_factory=dict)
     steps: dict[str, StepView] = field(default_factory=dict)
     findings: list[Mapping[str, Any]] = field(default_factory=list)
+    facts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     plan: Mapping[str, Any] = field(default_factory=dict)
     commands: list[Mapping[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -98,6 +106,26 @@ class RunView:
 
     def running_steps(self) -> list[StepView]:
         return [step for step in self.steps.values() if step.state == "running"]
+
+    def failed_steps(self) -> list[StepView]:
+        """Steps whose last attempt did not end well, of nodes that are not left out."""
+        return [
+            step
+            for step in self.steps.values()
+            if step.state in ("failed", "interrupted")
+            and not (step.node and self.nodes[step.node].left_out)
+        ]
+
+    @property
+    def database_upgraded(self) -> bool:
+        """Whether the one database upgrade has ended well: from then on only a restore leads
+
+        back.
+        """
+        return any(
+            step.id.startswith("migrating.database@") and step.state in ("done", "already")
+            for step in self.steps.values()
+        )
 
     def clocks(self, now: float) -> Clocks:
         return Clocks(
@@ -126,6 +154,8 @@ def _run_started(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
     view.state_since = event.at
     view.cluster = data["cluster"]
     view.pid = data["pid"]
+    view.profile = data.get("profile", "")
+    view.hold = tuple(data.get("hold", ()))
     view.nodes = {name: NodeView(name) for name in data["nodes"]}
 
 
@@ -140,6 +170,7 @@ def _state(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
     view.state = data["to"]
     view.state_since = event.at
     view.waiting_phase = data["waiting_phase"]
+    view.changed = view.changed or data.get("changed", False)
     if data["to"] == "preflight":
         view.findings = []
 
@@ -150,6 +181,7 @@ def _cluster_facts(view: RunView, event: Event, data: Mapping[str, Any]) -> None
 
 def _node_facts(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
     node = view.nodes[data["node"]]
+    view.facts[node.name] = data
     node.version = data["version"]
     node.problem = ""
     node.serving = any(s["state"] == "running" for s in data["services"]["services"])
@@ -244,6 +276,7 @@ def _left_out(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
 
 def _command(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
     view.commands.append(data)
+    view.hold = tuple(data.get("hold", view.hold))
 
 
 def _vetoed(view: RunView, event: Event, data: Mapping[str, Any]) -> None:

@@ -167,3 +167,31 @@ def test_a_refused_run_tells_who_holds_the_cluster() -> None:
 def test_a_step_that_no_plan_names_is_shown_all_the_same(story: Story) -> None:
     story.do("rolling_back.reinstall@N2")
     assert story.view.steps["rolling_back.reinstall@N2"].state == "done"
+
+
+def test_failed_steps_are_those_that_somebody_still_has_to_see_to(story: Story) -> None:
+    story.begin("stopping.stop@N1").end("stopping.stop@N1", "failed")
+    story.begin("stopping.stop@N2").end("stopping.stop@N2", "interrupted")
+    assert [s.node for s in story.view.failed_steps()] == ["N1", "N2"]
+    story.tell("node.left-out", node="N2")
+    assert [s.node for s in story.view.failed_steps()] == ["N1"]
+    story.begin("stopping.stop@N1", attempt=2)
+    assert story.view.failed_steps() == []
+
+
+def test_the_database_counts_as_upgraded_once_its_one_upgrade_has_ended_well(story: Story) -> None:
+    step = "migrating.database@N1"
+    story.begin(step)
+    assert not story.view.database_upgraded
+    story.end(step, "failed")
+    assert not story.view.database_upgraded
+    story.do(step)
+    assert story.view.database_upgraded
+
+
+def test_what_was_changed_and_what_is_held_before_is_known(story: Story) -> None:
+    assert (story.view.changed, story.view.hold) == (False, ())
+    story.tell("state", to="maintenance", waiting_phase="", changed=True)
+    story.tell("command", command="hold", argument="next", by="ann", answer="", hold=["migrating"])
+    story.tell("state", to="draining", waiting_phase="", changed=False)
+    assert (story.view.changed, story.view.hold) == (True, ("migrating",))
