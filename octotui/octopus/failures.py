@@ -52,8 +52,15 @@ def of_connection(
                 f"the name {url.host} is not known",
                 next_step="Look for a typing error in the profile, or at the DNS of this machine",
             )
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.ProxyError):
+    if isinstance(error, httpx.UnsupportedProtocol):
         return ServerError(f"{url} cannot be asked: {error}")
+    # While nobody serves, a proxy says so with a 5xx of its own; a 4xx is about us.
+    if isinstance(error, httpx.ProxyError) and str(error).startswith("4"):
+        return ServerError(
+            f"the proxy does not let us to {url.host}: {error}",
+            next_step="Proxies are those of HTTPS_PROXY and HTTP_PROXY; hosts without one go into "
+            "NO_PROXY",
+        )
     failure = NobodyAnswers(f"nobody answers at {url}: {_why(error, causes)}", meaning=_DOWN)
     # Sent, and no answer: a change may have been made.
     lost = isinstance(error, httpx.ReadError | httpx.ReadTimeout | httpx.RemoteProtocolError)

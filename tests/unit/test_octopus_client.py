@@ -522,6 +522,23 @@ async def test_serving_does_not_wait_for_a_key_that_is_refused(site: Site) -> No
         await site.server().serving()
 
 
+async def test_a_proxy_before_a_stopped_server_is_no_end_of_waiting(site: Site) -> None:
+    """It refuses to connect us for as long as nobody serves behind it."""
+
+    def says(words: str) -> Answer:
+        def fail(request: httpx.Request) -> httpx.Response:
+            raise httpx.ProxyError(words, request=request)
+
+        return fail
+
+    site.answers["GET", "/api"] = says("503 Service Unavailable")
+    serving = await site.server().serving()
+    assert (serving.serving, "503 Service Unavailable" in serving.reason) == (False, True)
+    site.answers["GET", "/api"] = says("407 Proxy Authentication Required")
+    with pytest.raises(ServerError, match="NO_PROXY"):
+        await site.server().serving()
+
+
 @pytest.mark.parametrize(
     ("answers", "expect", "wrong", "seconds"),
     [
