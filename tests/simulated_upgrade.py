@@ -195,8 +195,9 @@ class Simulation:
 
     def journal(self, run_id: str = "run-1") -> Journal:
         (self.folder / "cache").mkdir(exist_ok=True)
-        now = VirtualClock().time
-        return Journal(self.folder / f"{run_id}.db", run_id, now=now)
+        journal = Journal(self.folder / f"{run_id}.db", run_id, now=VirtualClock().time)
+        journal._db.execute("PRAGMA synchronous=OFF")  # the disk's patience is not under test
+        return journal
 
     async def upgrade(
         self, run_id: str = "run-1", during: Callable[[Journal], Any] | None = None

@@ -46,8 +46,19 @@ class BackupRequest:
 
 
 class Backup(Protocol):
+    async def begin(self, request: BackupRequest) -> None:
+        """Starts the backup, where it is one that goes on by itself.
+
+        Returns when it needs no program of Octopus on the first node any more: an installer
+        replaces them next, beside the backup. A backup that needs none may do nothing here.
+        Raises BackupError.
+        """
+        ...
+
     async def take(self, request: BackupRequest) -> BackupEvidence:
         """Makes a full backup that leaves the customer's own chain alone, and verifies it.
+
+        The one that ``begin`` started under the same ``attempt_id`` is carried to its end.
 
         Raises BackupError; a backup that could not be verified is an error.
         """

@@ -85,7 +85,7 @@ class Journal:
 
         Only the runner calls this.
         """
-        text = self.redact(json.dumps(data or {}, ensure_ascii=False))
+        text = json.dumps(masked(data or {}, self.redact), ensure_ascii=False)
         at = self._now()
         try:
             self._db.execute(
@@ -111,7 +111,8 @@ class Journal:
     def set_meta(self, key: str, value: object) -> None:
         try:
             self._db.execute(
-                "INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, self.redact(json.dumps(value)))
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                (key, json.dumps(masked(value, self.redact))),
             )
         except sqlite3.Error as error:
             raise _unusable(self.path, error) from error
@@ -158,6 +159,20 @@ class Journal:
 
     def close(self) -> None:
         self._db.close()
+
+
+def masked(value: Any, redact: Callable[[str], str]) -> Any:
+    """JSON values with secrets masked in every text. Keys are ours: one that happens to be some
+
+    account's password must still be found again.
+    """
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {key: masked(item, redact) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(item, redact) for item in value]
+    return value
 
 
 def _unusable(path: Path, error: sqlite3.Error) -> JournalError:

@@ -99,8 +99,14 @@ def stopping(nodes: Sequence[str]) -> Iterator[PlannedStep]:
     build = _Builder("stopping")
     parks = [build.step("park", "park", "park service and watchdog", node) for node in nodes]
     yield from parks
+    # Here, and not after the stop, where hashing on every node would be outage.
+    proofs = [
+        build.step("prove", "prove-staged", "prove the packages again", node, [park])
+        for node, park in zip(nodes, parks, strict=True)
+    ]
+    yield from proofs
     ready = build.step(
-        "ready", "ready-to-stop", "maintenance on, drained, no task runs", None, parks
+        "ready", "ready-to-stop", "maintenance on, drained, no task runs", None, proofs
     )
     yield ready
     for node in nodes:
@@ -109,17 +115,13 @@ def stopping(nodes: Sequence[str]) -> Iterator[PlannedStep]:
 
 def installing(nodes: Sequence[str], first: str, rollout: str) -> Iterator[PlannedStep]:
     build = _Builder("installing")
-    proofs = [
-        build.step("prove", "prove-staged", "prove the package again", node) for node in nodes
-    ]
-    yield from proofs
-    # Before any installer runs: asking the database runs the program that it replaces.
+    # Both before any installer runs: they ask the program that it replaces for the database.
     noted = build.step("last-seen", "note-last-seen", "note when every node was last seen")
-    yield noted
-    yield build.step("backup", "backup", "back up the database and verify it", None, [noted])
+    begin = build.step("backup-begin", "begin-backup", "begin the backup", None, [noted])
+    yield from (noted, begin)
+    yield build.step("backup", "backup", "back up the database and verify it", None, [begin])
     for node in nodes if rollout == "all-nodes" else (first,):
-        name, kind, title = _INSTALL
-        yield build.step(name, kind, title, node, [*proofs, noted])
+        yield build.step(*_INSTALL, node, [begin])
 
 
 def migrating(first: str) -> Iterator[PlannedStep]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from typing import Any, TypeVar
-
-Value = TypeVar("Value")
+from typing import Any
 
 
-async def together(coroutines: Iterable[Coroutine[Any, Any, Value]]) -> list[Value]:
+async def together(coroutines: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
     """The results in order. The first failure cancels the rest and is raised as it is."""
     try:
         async with asyncio.TaskGroup() as group:

@@ -1283,6 +1283,8 @@ function Invoke-Backup($Parameters) {
         file = $file; database = $database; server = $values['Data Source']
         started = Get-Now; finished = Get-Now; size = $null; verified = $false
     }
+    # From this line on nothing here runs a program of Octopus: an installer may replace them all.
+    Write-JobOutput "backing up $database on $($result.server) to $file"
     try {
         $connection = Open-Database $values
         try {

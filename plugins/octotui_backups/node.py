@@ -44,24 +44,33 @@ class NodeBackup:
     def __init__(self, settings: NodeBackupSettings) -> None:
         self._path = settings.path
 
+    async def begin(self, request: BackupRequest) -> None:
+        """Starts the job and waits for its first line: then it has read the configuration, which
+
+        is done by the program that an installer is about to replace. Raises as ``take``.
+        """
+        await self._stay(request, _Lines(lambda _: None), until_first_line=True)
+
     async def take(self, request: BackupRequest) -> BackupEvidence:
         """Starts the job, or attaches to the one of this attempt, and stays with it to its end.
 
         A lost connection is no event. Raises BackupError with ``outcome_known`` False where the
         job may still run, CredentialsRefused and NotTrusted as they come.
         """
-        lines = _Lines(request.output)
+        job = await self._stay(request, _Lines(request.output), until_first_line=False)
+        return self._evidence(request, job)
+
+    async def _stay(self, request: BackupRequest, lines: _Lines, *, until_first_line: bool) -> Job:
         try:
-            job = await self._follow(request, lines)
+            return await self._follow(request, lines, until_first_line)
         except NodeError as error:
             raise self._error(
                 request, f"no backup was made: {error.what}", error.meaning
             ) from error
         finally:
             lines.close()
-        return self._evidence(request, job)
 
-    async def _follow(self, request: BackupRequest, lines: _Lines) -> Job:
+    async def _follow(self, request: BackupRequest, lines: _Lines, until_first_line: bool) -> Job:
         node = request.first_node
         parameters = {"instance": request.instance, "path": self._path}
         loop = asyncio.get_running_loop()
@@ -93,6 +102,8 @@ class NodeBackup:
             if job.output:
                 lines.take(job.output)
                 offset = job.next_offset
+                if until_first_line and "\n" in job.output:
+                    return job
             elif job.state != "running":
                 return job  # the end may come before all of the output did
 

@@ -122,6 +122,7 @@ async def backup(run: JobRun, parameters: Parameters) -> JobEnd:
         "size": None,
         "verified": False,
     }
+    run.write(f"backing up {database} on {result['server']} to {file}")
     for text in (
         f"BACKUP DATABASE [{database}] TO DISK = N'{quoted}' "
         "WITH COPY_ONLY, CHECKSUM, FORMAT, STATS = 5",

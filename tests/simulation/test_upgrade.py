@@ -102,3 +102,19 @@ def test_a_node_that_was_found_stopped_is_upgraded_and_left_stopped(tmp_path: Pa
     assert (node["version"], node["service"]) == (TARGET, "stopped")
     assert node["start_type"] == "automatic"
     assert outcome.nodes("version") == dict.fromkeys(outcome.truth["nodes"], TARGET)
+
+
+def test_no_installer_runs_before_the_backup_has_read_the_configuration(tmp_path: Path) -> None:
+    """The program that reads it is the one that the installer replaces."""
+    events = simulate(tmp_path).events
+    at = {(e.kind, e.data["step"]): e.seq for e in events if e.kind.startswith("step.")}
+    begun = at["step.ended", "installing.backup-begin"]
+    assert begun < at["step.started", "installing.install@OCTO1"]
+    assert begun < at["step.ended", "installing.backup"]
+
+
+def test_the_wait_of_hashing_is_not_outage(tmp_path: Path) -> None:
+    events = simulate(tmp_path).events
+    proofs = [e.seq for e in events if e.kind == "step.ended" and ".prove@" in e.data["step"]]
+    stops = [e.seq for e in events if e.kind == "step.started" and ".stop@" in e.data["step"]]
+    assert max(proofs) < min(stops)

@@ -191,3 +191,11 @@ def test_folders(path: str) -> None:
 def test_what_is_no_folder(path: str, told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         NodeBackupSettings(path=path)
+
+
+async def test_beginning_waits_for_the_line_that_says_the_configuration_is_read() -> None:
+    node: Any = FirstNode(job("running"), job("running", "", 0), job("running", "backing up\n", 11))
+    backup = NodeBackup(NodeBackupSettings(path=r"\\backup\octopus"))
+    request = BackupRequest("a1", node, "OctopusServer", {"OCTO1": node}, lambda _: None)
+    await backup.begin(request)
+    assert [asked[:2] for asked in node.asked] == [("start", "a1"), ("a1", 0), ("a1", 0)]

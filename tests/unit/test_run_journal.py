@@ -154,3 +154,12 @@ def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     logs.write("N1", "a line\n")
     (tmp_path / "logs" / "kept.log").mkdir()
     logs.keep("kept.log", "text")
+
+
+def test_masking_leaves_the_keys_that_a_resumed_run_looks_for(tmp_path: Path) -> None:
+    """Somebody's password may well be a word of ours."""
+    journal = Journal(tmp_path / "run.db", "r", redact=lambda text: text.replace("step", "***"))
+    journal.append("run", "step.started", {"step": "a step", "list": [{"step": "step 1"}]})
+    [event] = journal.events()
+    assert event.data == {"step": "a ***", "list": [{"step": "*** 1"}]}
+    journal.close()

@@ -11,7 +11,7 @@ from octotui.upgrade.steps.cluster import (
 )
 from octotui.upgrade.steps.database import NoteLastSeen, UpgradeDatabase
 from octotui.upgrade.steps.finishing import CheckAsFound
-from octotui.upgrade.steps.installing import InstallTarget, TakeBackup
+from octotui.upgrade.steps.installing import BeginBackup, InstallTarget, TakeBackup
 from octotui.upgrade.steps.rolling_back import ProveSchemaUnchanged, Reinstall
 from octotui.upgrade.steps.staging import Download, ProveStaged, Stage, Unstage
 from octotui.upgrade.steps.starting import Start, Unpark, WaitUntilServing
@@ -31,6 +31,7 @@ KINDS: dict[str, Step] = {
         Stop(),
         NoteLastSeen(),
         InstallTarget(),
+        BeginBackup(),
         TakeBackup(),
         UpgradeDatabase(),
         Start(),

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from octotui.api.facts import DatabaseNode, DatabaseState, InstalledVersion, Job
+from octotui.api.facts import (
+    DatabaseNode,
+    DatabaseState,
+    InstalledVersion,
+    Job,
+    NodeFacts,
+    Services,
+)
 from octotui.api.node import NodeOperations
 from octotui.upgrade.interlocks import (
     demand,
@@ -20,6 +28,7 @@ from octotui.upgrade.interlocks import (
 from octotui.upgrade.steps.base import Probe, Result, Step, StepContext, StepFailed
 from octotui.upgrade.steps.installing import backup_evidence, observe_services
 from octotui.upgrade.steps.waits import follow_job, problem_of
+from octotui.upgrade.together import together
 
 #: The server refuses while another node looks alive, by heartbeats that lag some seconds behind a
 #: clean stop (I#8241, I#5176); the vendor's script tries three times, ten seconds apart.
@@ -110,7 +119,7 @@ class UpgradeDatabase(Step):
         while True:
             if part >= before:  # else this attaches to what was begun before, and begins nothing
                 await self._assert_interlocks(context)
-            said: list[str] = []
+            said = _Said()
             job = await follow_job(
                 context,
                 context.node,
@@ -124,7 +133,7 @@ class UpgradeDatabase(Step):
             state = await read_state(context, context.node, "failed")
             unchanged = not schema_changed(state, context.plan.from_version)
             waited = context.clock.time() - begun
-            if unchanged and _looks_alive("".join(said)) and waited < LOOKS_ALIVE_LIMIT:
+            if unchanged and said.looks_alive and waited < LOOKS_ALIVE_LIMIT:
                 context.report.waiting(
                     "Octopus still takes another node for alive; its heartbeat lags behind the stop"
                 )
@@ -149,30 +158,36 @@ class UpgradeDatabase(Step):
 
     async def _assert_interlocks(self, context: StepContext) -> None:
         """R1, R2, R6 by what is observed now, right before the act."""
-        reasons = not_stopped(await observe_services(context))
+        services: dict[str, Services]
+        facts: NodeFacts
+        state: DatabaseState
+        services, facts, state = await together(
+            [
+                observe_services(context),
+                context.node.facts(),
+                read_state(context, context.node, "before"),
+            ]
+        )
+        reasons = not_stopped(services)
         reasons += no_backup(backup_evidence(context))
-        facts = await context.node.facts()
         reasons += wrong_binaries(facts.version, context.plan.to_version)
-        state = await read_state(context, context.node, "before")
         reasons += schema_changed(state, context.plan.from_version)
         reasons += ran_since(context.result(NOTED).get("last_seen", {}), state)
         demand("upgrade the database", reasons, node=context.step.node)
 
-    def _progress(self, context: StepContext, said: list[str], text: str) -> None:
-        said.append(text)
-        scripts = "".join(said).count("Executing SQL Server script")
-        last = _message(text.strip().rpartition("\n")[2])
-        context.report.progress(f"{scripts} scripts so far: {last[-100:]}")
+    def _progress(self, context: StepContext, said: _Said, text: str) -> None:
+        said.take(text)
+        if said.last:
+            context.report.progress(f"{said.scripts} scripts so far: {said.last[-1][-100:]}")
 
     def _failure(
         self,
         context: StepContext,
         problem: str,
-        said: list[str],
+        said: _Said,
         state: DatabaseState,
         unchanged: bool,
     ) -> StepFailed:
-        tail = [_message(line) for line in "".join(said).splitlines() if line.strip()][-5:]
         if unchanged:
             left = f"The database is unchanged, still {state.schema_version}"
             step = "Rolling back needs no restore. Or put the cause right and retry"
@@ -182,18 +197,34 @@ class UpgradeDatabase(Step):
         return StepFailed(
             f"the database upgrade failed: {problem}",
             node=context.step.node,
-            meaning="Its last lines: " + " | ".join(tail),
+            meaning="Its last lines: " + " | ".join(said.last),
             left=left,
             next_step=step,
             outcome_known=unchanged,
         )
 
 
-def _message(line: str) -> str:
-    """A line of the program's output without date, process, thread and level."""
-    return _LOG_PREFIX.sub("", line.strip())
+class _Said:
+    """What the program has said so far, as much of it as is needed: it may go on for hours."""
+
+    def __init__(self) -> None:
+        self.scripts = 0
+        self.last: deque[str] = deque(maxlen=5)
+        self.looks_alive = False
+        self._rest = ""
+
+    def take(self, text: str) -> None:
+        """Takes a piece of output; a line counts once it is whole."""
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self.scripts += "Executing SQL Server script" in line
+            self.looks_alive = self.looks_alive or _names_a_live_node(line)
+            if line.strip():
+                # Without date, process, thread and level.
+                self.last.append(_LOG_PREFIX.sub("", line.strip()))
 
 
-def _looks_alive(output: str) -> bool:
-    lowered = output.lower()
-    return "node" in lowered and ("running" in lowered or "alive" in lowered or "online" in lowered)
+def _names_a_live_node(line: str) -> bool:
+    """Whether the server says that another node looks alive; its exact words are not known."""
+    lowered = line.lower()
+    return "node" in lowered and any(w in lowered for w in ("running", "alive", "online"))

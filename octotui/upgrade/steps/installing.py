@@ -129,22 +129,43 @@ class InstallTarget(Step):
         return await install(context, context.node, "target", context.plan.to_version)
 
 
+class BeginBackup(Step):
+    """Starts the full backup, with every node proved stopped.
+
+    A step of its own because no installer may run before it has read the configuration: that is
+    done by the very program that the installer replaces.
+    """
+
+    kind = "begin-backup"
+
+    async def apply(self, context: StepContext) -> Result:
+        demand("back up the database", not_stopped(await observe_services(context)))
+        attempt_id = context.job_id("backup")
+        await context.world.backup.begin(_request(context, attempt_id))
+        return {"attempt_id": attempt_id}
+
+
+def _request(context: StepContext, attempt_id: str) -> BackupRequest:
+    return BackupRequest(
+        attempt_id=attempt_id,
+        first_node=context.first,
+        instance=context.plan.node(context.plan.first_node).instance,
+        nodes=context.world.nodes,
+        output=lambda text: context.report.log(context.plan.first_node, text),
+    )
+
+
 class TakeBackup(Step):
-    """The full backup, begun after every node was proved stopped, and verified."""
+    """The full backup carried to its end, and verified."""
 
     kind = "backup"
 
     async def apply(self, context: StepContext) -> Result:
-        demand("back up the database", not_stopped(await observe_services(context)))
-        evidence = await context.world.backup.take(
-            BackupRequest(
-                attempt_id=context.job_id("backup"),
-                first_node=context.first,
-                instance=context.plan.node(context.plan.first_node).instance,
-                nodes=context.world.nodes,
-                output=lambda text: context.report.log(context.plan.first_node, text),
-            )
-        )
+        attempt_id = str(context.result("installing.backup-begin")["attempt_id"])
+        if context.attempt > 1:  # that one failed: another is made
+            demand("back up the database", not_stopped(await observe_services(context)))
+            attempt_id = context.job_id("backup-again")
+        evidence = await context.world.backup.take(_request(context, attempt_id))
         demand("count this as a backup", no_backup(evidence))
         return asdict(evidence)
 
