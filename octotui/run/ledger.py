@@ -35,6 +35,20 @@ class Ledger:
     def begun(self) -> frozenset[str]:
         return frozenset(self.attempts)
 
+    @property
+    def failed_nodes(self) -> set[str | None]:
+        """The nodes whose steps failed; None for the cluster's own."""
+        return {step.partition("@")[2] or None for step in self.failures}
+
+    @property
+    def database_upgrade_begun(self) -> bool:
+        return any(step.startswith("migrating.database@") for step in self.attempts)
+
+    @property
+    def database_upgraded(self) -> bool:
+        """Whether the database upgrade ended well."""
+        return any(step.startswith("migrating.database@") for step in self.results)
+
     def apply(self, event: Event) -> None:
         """Takes one event into account. Unknown kinds mean nothing here."""
         data = event.data

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import uuid
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -17,24 +16,21 @@ from typing import Any
 import octotui
 from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
-from octotui.api.facts import Facts, Job, NodeFacts
+from octotui.api.facts import Facts, NodeFacts
 from octotui.plugins import PluginProblem, Plugins
-from octotui.run.control import check_command
-from octotui.run.journal import Command, Journal
+from octotui.run.journal import Journal
 from octotui.run.ledger import Ledger
 from octotui.run.lock import ClusterBusy, ClusterLock
 from octotui.run.logs import NodeLogs
 from octotui.run.outcome import EXIT_CODES, closing_lines
-from octotui.run.patience import patiently
 from octotui.run.phase_runner import PhaseRunner
 from octotui.run.preflight import RunSettings, Seen, look
-from octotui.upgrade.interlocks import schema_changed
+from octotui.run.steering import Steering
+from octotui.run.way_back import WayBack
 from octotui.upgrade.machine import Marks, RunMachine
-from octotui.upgrade.phases import BY_NAME, FINAL, HOLDABLE, WAITING, following, sequence
-from octotui.upgrade.plan import Plan
+from octotui.upgrade.phases import BY_NAME, FINAL, WAITING, following
 from octotui.upgrade.planner import rolling_back
 from octotui.upgrade.steps.base import World
-from octotui.upgrade.steps.database import state_from
 
 #: The command table is looked at this often, seconds (a look costs microseconds).
 COMMAND_PAUSE = 0.2
@@ -71,18 +67,20 @@ class Runner:
             marks=Marks(
                 changed=self._ledger.changed,
                 # Until it is observed, no way back is believed in.
-                schema_unchanged=not self._database_upgrade_begun(),
+                schema_unchanged=not self._ledger.database_upgrade_begun,
                 backs_out=settings.backs_out,
                 hold=frozenset(hold),
                 waiting_phase=self._ledger.waiting_phase,
             ),
         )
         self._phases = PhaseRunner(journal.run_id, world, self._ledger, self._append, logs)
+        self._steering = Steering(
+            journal, self._ledger, self._machine, self._append, self._phases.interrupt
+        )
+        self._way_back = WayBack(journal.run_id, world, self._ledger, logs)
         self._seen: Seen | None = None
-        self._approved_plan: Plan | None = None
         self._lock: ClusterLock | None = None
         self._refused = False
-        self._commanded = asyncio.Event()
         self._worst_lag = 0.0  # how late the event loop ever was: a starved loop shows here
         self._announced: deque[Event] = deque()
 
@@ -137,8 +135,8 @@ class Runner:
         """
         state = self._machine.state
         if state in WAITING:
-            await self._observe_way_back()
-        self._take_pending()
+            await self._way_back.observe(self._machine.marks)
+        self._steering.take_pending()
         goes_on = {"needs_person": "retry", "held": "release", "ready": "recheck"}
         if self._machine.state == state and state in goes_on:
             self._machine.fire(goes_on[state])
@@ -276,7 +274,7 @@ class Runner:
             if not self._settings.attended:
                 return False
             while self._machine.state == "ready" and not self._approved():
-                await self._until_commanded()
+                await self._steering.next_command()
             if self._machine.state == "ready" and await self._is_another_world():
                 if self._machine.state == "ready":
                     self._machine.fire("recheck")
@@ -288,7 +286,7 @@ class Runner:
 
     def _approved(self) -> bool:
         """By --yes, or by a person who saw this very plan."""
-        return self._settings.approved or self._approved_plan == self._ledger.plan
+        return self._settings.approved or self._steering.approved == self._ledger.plan
 
     async def _is_another_world(self) -> bool:
         """Whether the plan that was approved was made for another world than there is now."""
@@ -316,7 +314,7 @@ class Runner:
         nodes = [node for node in plan.nodes if node.name not in self._ledger.left_out]
         steps = tuple(rolling_back(nodes)) if state == "rolling_back" else plan.steps_of(state)
         if await self._phases.run(plan, steps):
-            await self._observe_way_back()
+            await self._way_back.observe(self._machine.marks)
             if self._machine.leads_to("done") == "held":
                 marks.waiting_phase = following(state, plan.is_cluster)
             self._machine.fire("done")
@@ -325,58 +323,11 @@ class Runner:
             await self._fail(state)
 
     async def _fail(self, state: str) -> None:
-        await self._observe_way_back()
+        await self._way_back.observe(self._machine.marks)
         marks = self._machine.marks
         marks.waiting_phase = state
         self._machine.fire("fail")
         marks.wants_rollback = marks.wants_abort = False
-
-    def _failed_nodes(self) -> set[str | None]:
-        return {step.partition("@")[2] or None for step in self._ledger.failures}
-
-    async def _observe_way_back(self) -> None:
-        """Marks whether backing out without a restore is possible, by looking; and whether all
-
-        that failed are nodes that can be left out.
-        """
-        marks = self._machine.marks
-        plan = self._ledger.plan
-        assert plan is not None
-        touched = any(".install@" in step for step in self._ledger.begun)
-        marks.old_package = plan.installed is not None or not touched
-        marks.schema_unchanged = await self._schema_unchanged(plan)
-        failed = self._failed_nodes()
-        marks.can_leave_out = bool(failed) and failed.isdisjoint({None, plan.first_node})
-
-    def _database_upgrade_begun(self) -> bool:
-        return any(step.startswith("migrating.database@") for step in self._ledger.begun)
-
-    async def _schema_unchanged(self, plan: Plan) -> bool:
-        """Whether the database is proved to be as it was found."""
-        if not self._database_upgrade_begun():
-            return True
-        if f"migrating.database@{plan.first_node}" in self._ledger.results:
-            return False
-        try:
-            job = await patiently(
-                self._world.clock,
-                lambda: self._ask_schema(plan),
-                lambda reason: self._logs.write(None, f"looking for the way back: {reason}"),
-            )
-            return not schema_changed(state_from(job.result), plan.from_version)
-        except OctotuiError as error:
-            self._logs.write(None, f"the state of the database is unknown: {error}")
-            return False
-
-    async def _ask_schema(self, plan: Plan) -> Job:
-        first = self._world.nodes[plan.first_node]
-        # An id of its own each time: an old job would tell what was once true.
-        job_id = f"{self._journal.run_id}.database-state-way-back.{uuid.uuid4().hex[:8]}"
-        instance = plan.node(plan.first_node).instance
-        job = await first.start_job(job_id, "database-state", {"instance": instance})
-        while job.state == "running":
-            job = await first.job(job_id, wait=10.0)
-        return job
 
     # --- people --------------------------------------------------------------------------------
 
@@ -385,132 +336,16 @@ class Runner:
         if not self._settings.attended:
             return False
         while self._machine.state == state:
-            await self._until_commanded()
+            await self._steering.next_command()
         return True
-
-    async def _until_commanded(self) -> None:
-        self._commanded.clear()
-        await self._commanded.wait()
 
     async def _take_commands(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            self._take_pending()
+            self._steering.take_pending()
             due = loop.time() + COMMAND_PAUSE
             await asyncio.sleep(COMMAND_PAUSE)
             self._worst_lag = max(self._worst_lag, loop.time() - due)
-
-    def _take_pending(self) -> None:
-        for command in self._journal.pending_commands():
-            try:
-                check_command(command.command, command.argument)
-                answer = self._obey(command)
-            except OctotuiError as error:
-                answer = f"refused: {error}"
-            self._append(
-                "run",
-                "command",
-                {
-                    "command": command.command,
-                    "argument": command.argument,
-                    "by": command.by,
-                    "answer": answer,
-                    "hold": sorted(self._machine.marks.hold),
-                },
-            )
-            self._journal.answer(command.id, answer)
-            self._commanded.set()
-
-    def _obey(self, command: Command) -> str:
-        """Carries out a command, or takes note of it; the sentence says what came of it."""
-        machine = self._machine
-        marks = machine.marks
-        match command.command:
-            case "approve":
-                if machine.state != "ready":
-                    machine.fire("approve")  # refuses, and says what is possible
-                self._approved_plan = self._ledger.plan
-                return "approved"
-            case "hold":
-                return self._hold(command.argument)
-            case "release":
-                if machine.state == "held":
-                    marks.hold -= {marks.waiting_phase}
-                    machine.fire("release")
-                    return f"goes on with {machine.state}"
-                marks.hold = frozenset()
-                return "every hold is dropped"
-            case "leave-out":
-                return self._leave_out(command.argument)
-            case "rollback" | "abort" if self._is_working():
-                return self._break_off(command.command)
-            case name:
-                return f"the run is now {machine.fire(name)}"
-
-    def _is_working(self) -> bool:
-        return self._machine.state not in (*WAITING, *FINAL, "preflight", "ready", "rolling_back")
-
-    def _break_off(self, how: str) -> str:
-        """Abort or rollback while steps run: noted, and what can be stopped half-way is stopped."""
-        marks = self._machine.marks
-        if how == "abort":
-            if marks.changed:
-                raise OctotuiError(
-                    "the run has changed the cluster and cannot be aborted any more",
-                    next_step="Possible now: rollback",
-                )
-            marks.wants_abort = True
-        else:
-            self._refuse_rollback()
-            marks.wants_rollback = True
-        self._phases.interrupt()
-        if how == "rollback" and self._database_upgrade_begun():
-            return (
-                "takes effect if the database upgrade fails; once it has ended well, "
-                "only a restore leads back"
-            )
-        return "takes effect when the steps that are running have ended"
-
-    def _refuse_rollback(self) -> None:
-        plan = self._ledger.plan
-        if not self._machine.marks.changed:
-            raise OctotuiError(
-                "nothing was changed that could be rolled back", next_step="Possible now: abort"
-            )
-        if plan and f"migrating.database@{plan.first_node}" in self._ledger.results:
-            raise OctotuiError(
-                "the database is upgraded, so that only a restore of the backup leads back",
-                next_step="Let the run go on",
-            )
-
-    def _hold(self, phase: str) -> str:
-        machine = self._machine
-        phases = sequence(machine.cluster)
-        now = machine.marks.waiting_phase if machine.state in WAITING else machine.state
-        ahead = phases[phases.index(now) + 1 :] if now in phases else ()
-        ahead = tuple(name for name in ahead if name in HOLDABLE)
-        if phase in ("", "next"):
-            phase = ahead[0] if ahead else ""
-        if phase not in ahead:
-            raise OctotuiError(
-                f"there is no phase {phase} ahead to hold before"
-                if phase
-                else f"there is nothing to hold before while the run is {machine.state}",
-                next_step=f"Ahead are: {', '.join(ahead)}" if ahead else "",
-            )
-        machine.marks.hold |= {phase}
-        return f"will hold before {phase}"
-
-    def _leave_out(self, node: str) -> str:
-        if node not in self._failed_nodes():
-            failed = ", ".join(sorted(n for n in self._failed_nodes() if n)) or "none"
-            raise OctotuiError(f"{node} has not failed here", next_step=f"Failed: {failed}")
-        if self._machine.leads_to("leave_out") is None:
-            self._machine.fire("leave_out")  # refuses
-        self._append(f"node:{node}", "node.left-out", {"node": node})
-        for step in [s for s in self._ledger.failures if s.endswith(f"@{node}")]:
-            del self._ledger.failures[step]
-        return f"goes on with {self._machine.fire('leave_out')}, without {node}"
 
     async def _announce(self) -> None:
         """Tells plugins what was journalled, behind the run's back: they cannot slow it down."""
