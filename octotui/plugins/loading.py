@@ -92,7 +92,7 @@ def _imported(found: Found) -> object:
     try:
         plugin = found.entry_point.load()
         return plugin() if inspect.isclass(plugin) else plugin
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that exits when imported is broken, too
         raise PluginBroken(f"it cannot be imported: {described(error)}") from error
 
 

@@ -48,6 +48,8 @@ class OfficialSettings(BaseModel):
             raise ValueError("must be an address such as https://octopus.com/download/upgrade/v3")
         if parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
             raise ValueError("must begin with https:// (http is for this machine itself only)")
+        if parts.query or parts.fragment:
+            raise ValueError("must not hold '?' or '#': a token there is shown, and given to nodes")
         if parts.username is not None or parts.password is not None:
             raise ValueError("must not hold a user or password: it is shown, and given to nodes")
         return url

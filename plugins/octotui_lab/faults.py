@@ -117,6 +117,8 @@ KINDS: tuple[FaultKind, ...] = (
     ),
     FaultKind("download", "tampered", "", True, "The site's MSI is not the one that was signed."),
     FaultKind("download", "truncated", "", True, "Downloads end before the file does."),
+    FaultKind("download", "html-page", "", True, "A proxy's page comes in place of the MSI."),
+    FaultKind("download", "resets", "", True, "The connection breaks in the middle of the MSI."),
 )
 
 #: The exit codes of Windows Installer that ``msi-exit`` knows (``domain.md`` 8.1).

@@ -241,6 +241,18 @@ def test_a_spoilt_package_is_never_installed(tmp_path: Path, spoil: object, node
     assert "did not get to the node" in outcome.lines
 
 
+def test_a_fetch_that_breaks_is_repeated(tmp_path: Path) -> None:
+    breaks = iter([True, False, True])
+
+    def spoil(data: bytes) -> bytes:
+        return data[:100] if next(breaks, False) else data
+
+    outcome = rehearse_one(tmp_path, nodes=1, spoil=spoil)
+    assert_upgraded(outcome)
+    reasons = [e.data["reason"] for e in outcome.events if e.kind == "step.waiting"]
+    assert any("did not come whole" in reason for reason in reasons)
+
+
 @pytest.mark.parametrize("maintenance", [False, True])
 @pytest.mark.parametrize("fault", ["database:upgrade-fails", "node1:msi-exit=3010"])
 def test_maintenance_mode_ends_as_it_was_found(

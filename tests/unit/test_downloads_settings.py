@@ -27,7 +27,7 @@ def test_nothing_need_be_said() -> None:
 def test_a_site_of_ones_own() -> None:
     own = settings(
         feed_url="http://127.0.0.1:8080/feed",
-        package_url="https://mirror.example.com/{version}/Octopus.{version}-x64.msi?x=1",
+        package_url="https://mirror.example.com/{version}/Octopus.{version}-x64.msi",
         ca="certificates/ca.pem",
     )
     assert own.feed_url == "http://127.0.0.1:8080/feed"
@@ -48,6 +48,8 @@ def test_a_site_of_ones_own() -> None:
         ({"feed_url": "http://mirror.example.com/feed"}, "must begin with https://"),
         ({"package_url": "http://127.0.0.1.example.com/{version}"}, "must begin with https://"),
         ({"feed_url": "https://user:word@host/"}, "must not hold a user or password"),
+        ({"package_url": "https://host/{version}?sig=token"}, "must not hold '.' or '#'"),
+        ({"feed_url": "https://host/feed#part"}, "must not hold '.' or '#'"),
         ({"package_url": "https://host/Octopus.msi"}, "must hold {version}"),
         ({"package_url": 5}, "valid string"),
         ({"url": "https://host/"}, "not permitted"),

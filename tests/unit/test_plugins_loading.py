@@ -129,6 +129,7 @@ def test_names_and_versions_are_listed_without_importing(install: Install) -> No
     [
         ("import no_such_module_anywhere", "cannot be imported: ModuleNotFoundError"),
         ("raise ZeroDivisionError('ouch')", "cannot be imported: ZeroDivisionError: ouch"),
+        ("import sys; sys.exit('no')", "cannot be imported: SystemExit: no"),
         ("class E(Exception):\n  def __str__(self): return 1/0\nraise E", "cannot be imported: E"),
         ("x = (", "cannot be imported: SyntaxError"),
         ("del octotui_api", "octotui_api = 1 is missing"),

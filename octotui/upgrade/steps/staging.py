@@ -6,9 +6,14 @@ import asyncio
 import hashlib
 from pathlib import Path
 
+from octotui.api.facts import Job
 from octotui.api.source import Package
 from octotui.upgrade.steps.base import NOT_DONE, Probe, Result, Step, StepContext, StepFailed
 from octotui.upgrade.steps.waits import follow_job, problem_of
+
+#: How often a node tries to fetch a package, and the pause between, seconds.
+FETCHES = 3
+FETCH_PAUSE = 5.0
 
 
 def packages(context: StepContext) -> tuple[tuple[str, Package], ...]:
@@ -87,28 +92,36 @@ class Stage(Step):
         downloaded = context.result("staging.download")
         result: dict[str, Result] = {}
         for name, package in packages(context):
-            expected = downloaded[name]
-            job = await follow_job(
-                context,
-                context.node,
-                context.job_id(f"stage-{name}"),
-                "stage",
-                {
-                    "url": package.url,
-                    "file_name": package.file_name,
-                    "sha256": expected["sha256"],
-                    "size": expected["size"],
-                },
-            )
-            if problem := problem_of(job):
-                raise StepFailed(
-                    f"{package.file_name} did not get to the node: {problem}",
-                    node=context.step.node,
-                    left="Nothing was installed or stopped",
-                    next_step="Make sure that the node can fetch from the source, then retry",
-                )
+            job = await self._fetch(context, name, package, downloaded[name])
             result[name] = {"path": job.result["path"], "sha256": job.result["sha256"]}
         return result
+
+    async def _fetch(
+        self, context: StepContext, name: str, package: Package, expected: Result
+    ) -> Job:
+        """A fetch that fails is repeated: it harms nothing, and the next often goes through."""
+        parameters = {
+            "url": package.url,
+            "file_name": package.file_name,
+            "sha256": expected["sha256"],
+            "size": expected["size"],
+        }
+        for part in range(FETCHES):
+            job_id = context.job_id(f"stage-{name}", part)
+            job = await follow_job(context, context.node, job_id, "stage", parameters)
+            problem = problem_of(job)
+            if not problem:
+                context.report.waiting("")
+                return job
+            context.report.waiting(f"{package.file_name} did not come whole: {problem}")
+            if part + 1 < FETCHES:
+                await context.clock.sleep(FETCH_PAUSE)
+        raise StepFailed(
+            f"{package.file_name} did not get to the node: {problem}",
+            node=context.step.node,
+            left="Nothing was installed or stopped",
+            next_step="Make sure that the node can fetch from the source, then retry",
+        )
 
 
 class ProveStaged(Step):
