@@ -83,6 +83,13 @@ class TransportProvider(Protocol):
         """A transport to that node. No I/O: connecting is the first call's business."""
         ...
 
+    def unprotected(self, settings: Any) -> str:
+        """What is not protected because the settings say so, such as a certificate that nobody
+
+        checks; shown in every run. Empty where everything is.
+        """
+        ...
+
     def credentials(self, settings: Any, secrets: Secrets) -> Credentials | None:
         """The account with its password, for jobs that run as ``[jobs] run_as = "connection"``.
 

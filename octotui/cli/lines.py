@@ -98,7 +98,9 @@ class PlainLines:
         match event.kind:
             case "run.started":
                 nodes = " ".join(data["nodes"])
-                return [f"run {event.run}  {data['cluster']}  {nodes}", _phase("preflight")]
+                unprotected = [f"  not protected: {text}" for text in data.get("unprotected", ())]
+                head = f"run {event.run}  {data['cluster']}  {nodes}"
+                return [head, *unprotected, _phase("preflight")]
             case "run.resumed":
                 return [f"run {event.run} is taken up again, it was {data['state']}"]
             case "state":

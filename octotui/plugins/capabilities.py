@@ -23,7 +23,9 @@ class Kind:
     methods: tuple[str, ...] = ()
 
 
-TRANSPORTS = Kind("octotui_transports", "transport", ("settings",), ("connect", "credentials"))
+TRANSPORTS = Kind(
+    "octotui_transports", "transport", ("settings",), ("connect", "credentials", "unprotected")
+)
 SOURCES = Kind("octotui_sources", "source", ("settings",), ("open",))
 BACKUPS = Kind("octotui_backups", "backup", ("settings",), ("open",))
 CHECKS = Kind("octotui_checks", "check", ("title", "mandatory"), ("run",))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from octotui.api.errors import OctotuiError
@@ -55,7 +55,23 @@ def assemble(request: RunRequest, run_id: str) -> Parts:
         api_key=api_key,
         clock=SystemClock(),
     )
-    return Parts(world, plugins, run_settings(profile, request), secrets.redact)
+    settings = replace(run_settings(profile, request), unprotected=_unprotected(profile, plugins))
+    return Parts(world, plugins, settings, secrets.redact)
+
+
+def _unprotected(profile: Profile, plugins: Plugins) -> tuple[str, ...]:
+    """What the profile leaves without protection: explicit, and shown (design section 10)."""
+    said = []
+    urls = {profile.octopus.url, *(node.url for node in profile.nodes if node.url)}
+    said += [
+        f"{url} is not encrypted: the API key can be read on the way"
+        for url in sorted(urls)
+        if url.startswith("http://")
+    ]
+    for node in profile.nodes:
+        why = plugins.transports[node.transport.name].unprotected(node.transport.settings)
+        said += [f"{node.name}: {why}"] if why else []
+    return tuple(said)
 
 
 def _open_node(

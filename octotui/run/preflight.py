@@ -20,7 +20,7 @@ class RunSettings:
 
     ``approved``: ``--yes``. ``attended``: a person is there to be asked, so that the run waits for
     one without limit; else it ends with exit code 4 where it needs one. ``instances`` and ``urls``
-    are by node name, in the profile's order.
+    are by node name, in the profile's order. ``unprotected``: sentences that every viewer shows.
     """
 
     profile: str
@@ -37,6 +37,7 @@ class RunSettings:
     backs_out: bool
     hold: tuple[str, ...]
     waived: tuple[str, ...]
+    unprotected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

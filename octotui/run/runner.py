@@ -174,6 +174,7 @@ class Runner:
             "backs_out": settings.backs_out,
             "hold": list(settings.hold),
             "waived": list(settings.waived),
+            "unprotected": list(settings.unprotected),
         }
 
     async def _take_lock_first(self) -> None:

@@ -21,6 +21,12 @@ class WinrmProvider:
         """A transport to that node; it connects when it is first used."""
         return WinrmTransport(node, settings, secrets)
 
+    def unprotected(self, settings: WinrmSettings) -> str:
+        """Certificates that nobody checks. NTLM over http is encrypted by NTLM itself."""
+        if settings.scheme == "https" and not settings.verify:
+            return "its certificate is not checked: whoever answers gets the password"
+        return ""
+
     def credentials(self, settings: Any, secrets: Secrets) -> Credentials:
         """The account of the connection. Raises SecretError."""
         return Credentials(settings.username, secrets.resolve(settings.password))

@@ -94,6 +94,9 @@ ACME = '''
         def connect(self, node, settings, secrets):
             return AcmeTransport(node, settings)
 
+        def unprotected(self, settings):
+            return ""
+
         def credentials(self, settings, secrets):
             return None
 

@@ -77,3 +77,19 @@ def test_a_transport_is_made_without_asking_for_the_secret() -> None:
     (provider,) = octotui_transports()
     transport = provider.connect(NodeAddress("OCTO1", "octo1.example.com"), settings(), Locked())
     assert repr(transport) == "<WinRM to OCTO1 at octo1.example.com>"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, ""),
+        ({"verify": False}, "its certificate is not checked"),
+        ({"scheme": "http"}, ""),
+    ],
+)
+def test_what_is_not_protected_is_said(given: dict[str, Any], words: str) -> None:
+    (provider,) = octotui_transports()
+    base = {"username": "admin", "password": "env:PASSWORD"}
+    said = provider.unprotected(provider.settings.model_validate({**base, **given}))
+    assert said.startswith(words)
+    assert bool(said) == bool(words)
