@@ -1,0 +1,89 @@
+"""Following a run's logs: order, completeness, what a line says of itself."""
+
+from pathlib import Path
+
+import pytest
+
+from octotui.tui.log_tail import LogTail, Severity, parse
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    folder = tmp_path / "20260131-120000-abcd" / "logs"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def write(logs: Path, name: str, *lines: str) -> None:
+    with (logs / name).open("a", encoding="utf-8") as file:
+        file.writelines(line + "\n" for line in lines)
+
+
+def test_lines_of_all_nodes_come_by_time(logs: Path) -> None:
+    write(logs, "OCTO1.log", "2026-01-31T12:00:01Z one", "2026-01-31T12:00:03Z three")
+    write(logs, "OCTO2.log", "2026-01-31T12:00:02Z two", "2026-01-31T12:00:04Z four")
+    found = LogTail(logs).poll()
+    assert [(line.node, line.text) for line in found] == [
+        ("OCTO1", "one"), ("OCTO2", "two"), ("OCTO1", "three"), ("OCTO2", "four"),
+    ]  # fmt: skip
+
+
+def test_what_grows_is_followed_and_half_a_line_waits_for_its_end(logs: Path) -> None:
+    tail = LogTail(logs)
+    assert tail.poll() == []
+    (logs / "OCTO1.log").write_bytes("2026-01-31T12:00:01Z first\n2026-01-31T12:00:02Z né".encode())
+    assert [line.text for line in tail.poll()] == ["first"]
+    write(logs, "OCTO1.log", "e")
+    assert [line.text for line in tail.poll()] == ["née"]
+    assert tail.poll() == []
+
+
+def test_a_file_that_appears_later_is_followed_too(logs: Path) -> None:
+    tail = LogTail(logs)
+    tail.poll()
+    write(logs, "run.log", "2026-01-31T12:00:01Z hash proved")
+    assert [line.node for line in tail.poll()] == ["run"]
+
+
+def test_nothing_is_lost_or_out_of_order_where_a_poll_does_not_read_all(logs: Path) -> None:
+    stamps = [f"2026-01-31T12:{n // 60:02}:{n % 60:02}Z" for n in range(3000)]
+    write(logs, "A.log", *(f"{at} {'x' * 200} {n}" for n, at in enumerate(stamps)))
+    write(logs, "B.log", f"{stamps[5]} early", f"{stamps[2999]} late")
+    tail, found = LogTail(logs), []
+    while lines := tail.poll(700):
+        assert len(lines) <= 700
+        found += lines
+    assert len(found) == 3002
+    assert [line.at for line in found] == sorted(line.at for line in found)
+
+
+def test_an_installers_log_kept_as_a_whole_is_not_part_of_the_stream(logs: Path) -> None:
+    write(logs, "OCTO1-20260131-120000-abcd.msi-target.1.log", "MSI (s) Error 1304")
+    assert LogTail(logs).poll() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "severity", "shown"),
+    [
+        ("2026-01-31 12:00:00.1234    1024      1  INFO   Service error page", "INFO", None),
+        ("2026-01-31 12:00:00.1234    1024      1  WARN   slow", "WARN", "slow"),
+        ("2026-01-31 12:00:00.1234    1024      1  FATAL  gone", "ERROR", "gone"),
+        ("Error 1304. Error writing to file", "ERROR", None),
+        ("Installation failed. Rolling back.", "ERROR", None),
+        ("System.InvalidOperationException: x", "ERROR", None),
+        ("Warning: low disk", "WARN", None),
+        ("0 errors, no error", "INFO", None),
+        ("5 percent processed.", "INFO", None),
+    ],
+)
+def test_the_severity_of_a_line(text: str, severity: str, shown: str | None) -> None:
+    line = parse(f"2026-01-31T12:00:00Z {text}", "OCTO1")
+    assert line.severity == Severity[severity]
+    assert line.at == "2026-01-31T12:00:00Z"
+    if shown:
+        assert line.text == shown
+
+
+def test_a_line_without_a_time_has_that_of_the_one_before(logs: Path) -> None:
+    write(logs, "OCTO1.log", "2026-01-31T12:00:01Z first", "  at Somewhere()")
+    assert [line.at for line in LogTail(logs).poll()] == ["2026-01-31T12:00:01Z"] * 2
