@@ -1,0 +1,95 @@
+"""Painting lines of cells: pieces of text with a style, cut to a width, and what changed in them.
+
+All widgets here paint by lines and repaint only what differs: over a slow connection the area
+that is sent is the one cost that counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+#: A piece of a line: its text and the name of its style, one of ``STYLES``.
+Piece: TypeAlias = tuple[str, str]
+
+#: Component classes of every widget here; states are told by glyph and word as well.
+STYLES: Final = ("plain", "dim", "good", "busy", "warn", "bad", "cursor", "hit")
+
+#: What the styles look like, by the theme's own variables.
+CSS: Final = """
+    & > .dim { color: $text-muted; }
+    & > .good { color: $text-success; }
+    & > .busy { color: $text-accent; }
+    & > .warn { color: $text-warning; text-style: bold; }
+    & > .bad { color: $text-error; text-style: bold; }
+    & > .cursor { text-style: reverse; }
+    & > .hit { text-style: underline bold; }
+"""
+
+
+def fit(text: str, width: int) -> str:
+    """The text in exactly this many cells, with a mark where it was cut."""
+    if width <= 0:
+        return ""
+    if text.isascii() and len(text) <= width:
+        return text.ljust(width)
+    if cell_len(text) <= width:
+        return set_cell_size(text, width)
+    return set_cell_size(text, width - 1) + "…"
+
+
+def style_of(widget: Widget, name: str) -> Style:
+    """A style by its name, over the widget's own colours."""
+    if name == "plain":
+        return widget.rich_style
+    return widget.get_component_rich_style(name)
+
+
+def strip(widget: Widget, pieces: Sequence[Piece], width: int, over: str = "") -> Strip:
+    """A line of exactly this width. ``over`` names a style laid over all of it."""
+    extra = widget.get_component_rich_style(over, partial=True) if over else None
+    segments = []
+    for text, name in pieces:
+        if text:
+            style = style_of(widget, name)
+            segments.append(Segment(text, style + extra if extra else style))
+    blank = widget.rich_style + extra if extra else widget.rich_style
+    return Strip(segments).adjust_cell_length(width, blank)
+
+
+def changed(old: Sequence[Piece], new: Sequence[Piece], y: int, width: int) -> Region | None:
+    """Where two versions of a line differ: from the first cell to the last, or None."""
+    if old == new:
+        return None
+    before, after = _cells(old), _cells(new)
+    length = max(len(before), len(after))
+    before += [(" ", "plain")] * (length - len(before))
+    after += [(" ", "plain")] * (length - len(after))
+    begin = next((n for n in range(length) if before[n] != after[n]), length)
+    end = next((n for n in range(length, begin, -1) if before[n - 1] != after[n - 1]), begin)
+    end = min(end, width)
+    return Region(begin, y, end - begin, 1) if begin < end else None
+
+
+def _cells(pieces: Sequence[Piece]) -> list[Piece]:
+    """One entry a cell; a wide character takes two, so that columns stay what they are."""
+    cells: list[Piece] = []
+    for text, name in pieces:
+        if text.isascii():
+            cells += [(letter, name) for letter in text]
+            continue
+        for letter in text:
+            cells += [(letter, name)] * max(1, cell_len(letter))
+    return cells
+
+
+def widths(pieces: Sequence[Piece]) -> int:
+    """The cells that a line takes."""
+    return sum(cell_len(text) for text, _ in pieces)

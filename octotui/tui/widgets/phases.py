@@ -1,0 +1,96 @@
+"""How far each phase of a run is, and how long it took against the plan: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from octotui.upgrade.phases import BY_NAME, ROLLING_BACK, WAITING, sequence
+from octotui.upgrade.plan import PlannedStep, longest_path
+from octotui.view import RunView
+
+PhaseState: TypeAlias = Literal["to do", "running", "waiting", "done", "failed"]
+
+#: A state's glyph and style.
+MARKS: Mapping[PhaseState, tuple[str, str]] = {
+    "to do": ("⋅", "dim"),
+    "running": ("▶", "busy"),
+    "waiting": ("!", "warn"),
+    "done": ("✓", "good"),
+    "failed": ("✗", "bad"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseNow:
+    """A phase. ``taken`` and ``expected`` are seconds; None where there is nothing to say."""
+
+    name: str
+    state: PhaseState
+    taken: float | None
+    expected: float | None
+
+    @property
+    def title(self) -> str:
+        return self.name.replace("_", " ")
+
+
+def expectations(plan: Mapping[str, Any]) -> dict[str, float]:
+    """Seconds that each phase should take by its plan: the longest way through its steps."""
+    steps: dict[str, list[PlannedStep]] = {}
+    for data in plan.get("steps", ()):
+        step = PlannedStep(**{**data, "after": tuple(data["after"])})
+        steps.setdefault(step.phase, []).append(step)
+    return {phase: longest_path(found) for phase, found in steps.items()}
+
+
+def phases_now(view: RunView, now: float, expected: Mapping[str, float]) -> list[PhaseNow]:
+    """Every phase in order; rolling back only where that was begun."""
+    where = view.waiting_phase if view.state in WAITING else view.state
+    names = [name for name in sequence(len(view.nodes) != 1) if name != "ready"]
+    spans = _spans(view, now)
+    backs_out = where == ROLLING_BACK.name or ROLLING_BACK.name in spans
+    if backs_out:
+        names = [n for n in names if n in spans or n == "preflight"] + [ROLLING_BACK.name]
+    failed = {step.phase for step in view.failed_steps()}
+    found = []
+    for name in names:
+        if name == where and view.state == "held":
+            state: PhaseState = "waiting"
+        elif name == where and view.state == "needs_person":
+            state = "failed"
+        elif name == where and view.state in BY_NAME:
+            state = "running"
+        elif name in failed:
+            state = "failed"
+        elif _is_behind(name, where, view, names):
+            state = "done"
+        else:
+            state = "to do"
+        found.append(PhaseNow(name, state, spans.get(name), expected.get(name) or None))
+    return found
+
+
+def _is_behind(name: str, where: str, view: RunView, names: list[str]) -> bool:
+    if where == "ready":
+        return name == "preflight"
+    if where in names:
+        return names.index(name) < names.index(where)
+    if view.state in ("succeeded", "rolled_back"):
+        return True
+    return name == "preflight" or any(
+        step.phase == name and step.state in ("done", "already") for step in view.steps.values()
+    )
+
+
+def _spans(view: RunView, now: float) -> dict[str, float]:
+    """Seconds from the first start to the last end of the steps of each phase, or to now."""
+    begin: dict[str, float] = {}
+    end: dict[str, float] = {}
+    for step in view.steps.values():
+        if step.started is not None:
+            begin[step.phase] = min(begin.get(step.phase, step.started), step.started)
+            until = step.ended if step.ended is not None else view.ended_at or now
+            end[step.phase] = max(end.get(step.phase, until), until)
+    return {phase: max(0.0, end[phase] - first) for phase, first in begin.items()}

@@ -1,0 +1,128 @@
+"""The phases of a run in a line, with the point of no return between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from textual.strip import Strip
+from textual.widget import Widget
+
+from octotui.tui.widgets.paint import CSS, STYLES, Piece, changed, strip, widths
+from octotui.tui.widgets.phases import MARKS, PhaseNow, expectations, phases_now
+from octotui.tui.words import duration
+from octotui.upgrade.phases import BY_NAME, POINT_OF_NO_RETURN
+from octotui.view import RunView
+
+HEIGHT = 2
+
+
+class PhaseTimeline(Widget):
+    """Two lines: every phase with its state, and the one under way in words with its time."""
+
+    COMPONENT_CLASSES = set(STYLES)
+    DEFAULT_CSS = "PhaseTimeline { height: 2; padding: 0 1; " + CSS + "}"
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._lines: list[list[Piece]] = [[] for _ in range(HEIGHT)]
+        self._told: tuple[RunView, float] | None = None
+        self._plan: Mapping[str, Any] = {}
+        self._expected: dict[str, float] = {}
+
+    def show(self, view: RunView, now: float) -> None:
+        """Shows where the run is now, epoch seconds."""
+        self._told = (view, now)
+        width = self.size.width
+        old, self._lines = self._lines, self._compose_lines(view, now, width)
+        regions = [
+            region
+            for y in range(HEIGHT)
+            if (region := changed(old[y], self._lines[y], y, width)) is not None
+        ]
+        if regions:
+            self.refresh(*regions)
+
+    def on_resize(self) -> None:
+        if self._told:
+            self._lines = self._compose_lines(*self._told, self.size.width)
+
+    def get_content_height(self, *_: object) -> int:
+        return HEIGHT
+
+    def render_line(self, y: int) -> Strip:
+        return strip(self, self._lines[y] if y < HEIGHT else (), self.size.width)
+
+    def _compose_lines(self, view: RunView, now: float, width: int) -> list[list[Piece]]:
+        if view.plan is not self._plan:
+            self._plan, self._expected = view.plan, expectations(view.plan)
+        phases = phases_now(view, now, self._expected)
+        return [phase_line(phases, width), now_line(view, phases)]
+
+
+def phase_line(phases: Sequence[PhaseNow], width: int) -> list[Piece]:
+    """All phases in the most words that fit: with times, with names, with the one under way
+
+    named, with glyphs alone.
+    """
+    for detail in (3, 2, 1, 0):
+        pieces = _phases(phases, detail)
+        if widths(pieces) <= width:
+            break
+    return pieces
+
+
+def _phases(phases: Sequence[PhaseNow], detail: int) -> list[Piece]:
+    pieces: list[Piece] = []
+    for phase in phases:
+        glyph, style = MARKS[phase.state]
+        if phase.name == POINT_OF_NO_RETURN:
+            words = " no return" if detail == 3 else ""
+            pieces.append((f" ┃{words} " if pieces else f"┃{words} ", "bad"))
+        elif pieces:
+            pieces.append(("  " if detail > 1 else " ", "plain"))
+        current = phase.state in ("running", "waiting", "failed")
+        pieces.append((glyph, style))
+        if detail > 1 or (detail and current):
+            pieces.append((f" {phase.title}", style if current else "plain"))
+        if detail == 3 and phase.taken is not None and not current:
+            pieces.append((f" {duration(phase.taken)}", "dim"))
+    return pieces
+
+
+def now_line(view: RunView, phases: Sequence[PhaseNow]) -> list[Piece]:
+    """The phase under way: what happens in it, its time of what was expected, what it means."""
+    current = next((p for p in phases if p.state in ("running", "waiting", "failed")), None)
+    names = [phase.name for phase in phases]
+    pieces: list[Piece] = []
+    if view.state == "ready":
+        pieces.append(("waits for approval; nothing is changed before it", "warn"))
+    elif current is None:
+        total = sum(phase.taken or 0.0 for phase in phases)
+        text = f"{view.state.replace('_', ' ')}, phases took {duration(total)} together"
+        pieces.append((text, "plain"))
+    else:
+        _, style = MARKS[current.state]
+        before = {"waiting": "held before ", "failed": "stopped in "}.get(current.state, "")
+        pieces.append((f"{before}{current.title}", style))
+        if current.taken is not None:
+            pieces.append((f" {duration(int(current.taken))}", "plain"))
+        if current.expected and current.expected > 1:
+            pieces.append((f" of about {duration(current.expected)}", "dim"))
+            over = int(current.taken or 0.0) - int(current.expected)
+            if over > 0:
+                pieces.append((f", {duration(over)} over", "warn"))
+        if current.state == "running":
+            pieces.append((f"   {BY_NAME[current.name].title}", "dim"))
+    if current and POINT_OF_NO_RETURN in names:
+        pieces += _no_return(view, names.index(current.name) - names.index(POINT_OF_NO_RETURN))
+    return pieces
+
+
+def _no_return(view: RunView, steps_past: int) -> list[Piece]:
+    """On which side of the point of no return the run is."""
+    if view.database_upgraded:
+        return [("   past the point of no return: only a restore leads back", "bad")]
+    if steps_past == 0 and view.state == POINT_OF_NO_RETURN:
+        return [("   at the point of no return", "bad")]
+    return []
