@@ -108,6 +108,20 @@ class Journal:
         except sqlite3.Error as error:
             raise _unusable(self.path, error) from error
 
+    def last(self, kind: str) -> Event | None:
+        """The newest event of a kind, without reading the others."""
+        try:
+            row = self._db.execute(
+                "SELECT seq, at, subject, kind, data FROM event WHERE kind = ? "
+                "ORDER BY seq DESC LIMIT 1",
+                (kind,),
+            ).fetchone()
+        except sqlite3.Error as error:
+            raise _unusable(self.path, error) from error
+        if row is None:
+            return None
+        return Event(row[0], row[1], self.run_id, row[2], row[3], json.loads(row[4]))
+
     def set_meta(self, key: str, value: object) -> None:
         try:
             self._db.execute(

@@ -26,6 +26,7 @@ from octotui.run.outcome import EXIT_CODES, closing_lines
 from octotui.run.phase_runner import PhaseRunner
 from octotui.run.preflight import RunSettings, Seen, look
 from octotui.run.steering import Steering
+from octotui.run.unfinished import refuse_unfinished
 from octotui.run.way_back import WayBack
 from octotui.upgrade.machine import Marks, RunMachine
 from octotui.upgrade.phases import BY_NAME, FINAL, WAITING, following
@@ -188,6 +189,8 @@ class Runner:
         try:
             cluster = await self._world.server.facts()
         except OctotuiError:
+            if not self._ledger.changed:
+                refuse_unfinished(self._journal.run_id, cluster_url=self._settings.cluster_url)
             return
         self._take_lock(cluster.installation_id)
 
@@ -214,6 +217,8 @@ class Runner:
             lock = ClusterLock(installation_id, self._journal.run_id)
             lock.acquire()
             self._lock = lock
+            if not self._ledger.changed:
+                refuse_unfinished(self._journal.run_id, installation_id=installation_id)
 
     def _end(self) -> int:
         outcome = "refused" if self._refused else self._machine.state
@@ -313,6 +318,8 @@ class Runner:
             return
         marks.changed = marks.changed or BY_NAME[state].changes
         nodes = [node for node in plan.nodes if node.name not in self._ledger.left_out]
+        # Proved anew each time the way back is taken: what was true once says nothing now.
+        self._ledger.results.pop("rolling_back.schema", None)
         steps = tuple(rolling_back(nodes)) if state == "rolling_back" else plan.steps_of(state)
         if await self._phases.run(plan, steps):
             await self._way_back.observe(self._machine.marks)
