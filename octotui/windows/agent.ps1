@@ -20,6 +20,7 @@ $ProductName = 'Octopus Deploy Server'
 $OutputLimit = 65536
 $LongestWait = 30
 $StartPatience = 30
+$OutputProblem = ''
 
 # Every statement that is sent to SQL Server. {0} and {1} are filled by ConvertTo-SqlName and
 # ConvertTo-SqlText only.
@@ -243,7 +244,10 @@ function Invoke-Program([string]$Program, [string]$Arguments, [scriptblock]$Take
             $readers.RemoveAt($which)
             continue
         }
-        & $Take $line ([object]::ReferenceEquals($readers[$which], $process.StandardError))
+        # Whatever becomes of a line, the program is read and waited for to its end: a migrator that
+        # is left alone goes on writing while everybody takes it for ended.
+        try { & $Take $line ([object]::ReferenceEquals($readers[$which], $process.StandardError)) }
+        catch { Set-OutputProblem $_ }
         $pending[$which] = $readers[$which].ReadLineAsync()
     }
     $process.WaitForExit()
@@ -944,6 +948,7 @@ function Invoke-Job([string]$Id) {
     try {
         try { $end = Invoke-JobKind $job.kind $job.parameters }
         catch { $end = New-JobEnd 1 @{} (Hide-Secret (Get-Cause $_.Exception).Message) }
+        if ($OutputProblem) { $end.result['output_problem'] = "not all output could be kept: $OutputProblem" }
         Publish-JsonFile (Join-Path $JobFolder 'end.json') $end
     }
     finally { Remove-JobTask $Id }
@@ -954,12 +959,19 @@ function New-JobEnd([int]$ExitCode, $Result, [string]$Problem) {
     return [ordered]@{ exit_code = $ExitCode; result = $Result }
 }
 
+# Never throws: a full disk must not end what a job is doing. What was lost first is told at the end.
 function Write-JobOutput([string]$Line) {
-    $text = (Hide-Secret $Line) + "`n"
-    $bytes = [System.Text.Encoding]::UTF8.GetBytes($text)
-    $stream = [System.IO.FileStream]::new((Join-Path $JobFolder 'output.txt'), [System.IO.FileMode]::Append, [System.IO.FileAccess]::Write, [System.IO.FileShare]::Read)
-    try { $stream.Write($bytes, 0, $bytes.Length) }
-    finally { $stream.Dispose() }
+    try {
+        $bytes = [System.Text.Encoding]::UTF8.GetBytes((Hide-Secret $Line) + "`n")
+        $stream = [System.IO.FileStream]::new((Join-Path $JobFolder 'output.txt'), [System.IO.FileMode]::Append, [System.IO.FileAccess]::Write, [System.IO.FileShare]::Read)
+        try { $stream.Write($bytes, 0, $bytes.Length) }
+        finally { $stream.Dispose() }
+    }
+    catch { Set-OutputProblem $_ }
+}
+
+function Set-OutputProblem($Record) {
+    if (-not $OutputProblem) { $script:OutputProblem = Hide-Secret (Get-Cause $Record.Exception).Message }
 }
 
 $JobKinds = @('stage', 'stop', 'start', 'msi-install', 'msi-uninstall', 'database-state', 'database-upgrade', 'backup')

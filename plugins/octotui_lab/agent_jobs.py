@@ -76,7 +76,11 @@ async def _run(run: JobRun, kind: str, parameters: Parameters) -> None:
         finally:
             if mutex:
                 host.mutexes.discard(_MUTEX)
-    _write(run.folder / "end.json", {"exit_code": end.exit_code, "result": end.result})
+    result = end.result
+    if run.output_problem:
+        problem = f"not all output could be kept: {run.output_problem}"
+        result = {**result, "output_problem": problem}
+    _write(run.folder / "end.json", {"exit_code": end.exit_code, "result": result})
 
 
 def _state(host: WindowsHost, job_id: str, offset: int) -> dict[str, Any]:
@@ -90,7 +94,7 @@ def _state(host: WindowsHost, job_id: str, offset: int) -> dict[str, Any]:
         else:
             state = "running" if job_id in host.background else "lost"
     output = b""
-    if (folder / "output.txt").exists():
+    if (folder / "output.txt").is_file():
         with (folder / "output.txt").open("rb") as file:
             file.seek(offset)
             output = file.read(_OUTPUT_LIMIT)

@@ -26,13 +26,19 @@ class JobRun:
         self.id = job_id
         self.folder = folder
         self.identity = identity
+        #: Why a line of output could not be kept, of the first one; empty where all were.
+        self.output_problem = ""
         self._written = 0
 
     def write(self, line: str) -> None:
-        """Appends a line to the job's output."""
+        """Appends a line to the job's output. A line that cannot be kept ends no job."""
         data = f"{line}\n".encode()
-        with (self.folder / "output.txt").open("ab") as file:
-            file.write(data)
+        try:
+            with (self.folder / "output.txt").open("ab") as file:
+                file.write(data)
+        except OSError as error:
+            self.output_problem = self.output_problem or str(error)
+            return
         self._written += len(data)
         self.host.wrote(self.id, self._written)
 

@@ -339,6 +339,21 @@ async def test_a_migrator_at_work_is_seen(lab: Lab) -> None:
     assert state["migrator_running"]
 
 
+async def test_output_that_cannot_be_kept_ends_no_job(lab: Lab) -> None:
+    output = lab.host.octotui_directory / "jobs" / "upgrade" / "output.txt"
+    await lab.drain()
+    await lab.install()
+    upgrade = lab.agent.job("upgrade", "database-upgrade", instance="OctopusServer")
+    under_way = asyncio.create_task(upgrade)
+    while not output.parent.is_dir():
+        await asyncio.sleep(0)
+    output.unlink(missing_ok=True)
+    output.mkdir()
+    job = await under_way
+    assert (job["exit_code"], job["result"]["problem"]) == (0, "")
+    assert str(output) in job["result"]["output_problem"]
+
+
 async def test_a_database_without_rights_and_one_that_is_down(tmp_path: Path) -> None:
     lab = Lab(tmp_path, "node1:no-database-rights")
     parameters = {"instance": "OctopusServer"}

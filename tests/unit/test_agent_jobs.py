@@ -411,6 +411,27 @@ def test_database_upgrade_tells_all_but_secrets(node: Node) -> None:
     assert node.job("e", "database-upgrade", instance="Other")["exit_code"] == 1
 
 
+def test_a_migrator_whose_output_cannot_be_kept_is_waited_for(node: Node) -> None:
+    output = folder(node, "d") / "output.txt"
+    program = node.install_directory / "Octopus.Server.exe"
+    # More than a pipe holds, on both; a folder in the place of the file refuses every line.
+    program.write_text(
+        f"""#!/bin/sh
+        mkdir "{output}"
+        i=0
+        while [ $i -lt 300 ]; do
+          printf '%500d\\n' $i; printf '%500d\\n' $i >&2; i=$((i + 1))
+        done
+        echo > "$WORLD/migrated"
+        exit 3
+        """
+    )
+    job = node.job("d", "database-upgrade", **INSTANCE)
+    assert node.read("migrated")
+    assert (job["exit_code"], job["result"]["problem"]) == (3, "the database upgrade ended with 3")
+    assert str(output) in job["result"]["output_problem"]
+
+
 def rows(node: Node, owner: int = 1) -> None:
     answers = {
         "SELECT IS_MEMBER": {"owner": owner, "who": "EX\\octo", "version": "15.0.4"},
