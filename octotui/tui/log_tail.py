@@ -61,10 +61,20 @@ _WORDS: Final = re.compile(
     r"(?<!no )(?<!0 )\b(?:(error|fatal|\w*exception|failed|failure)|(warn(?:ing)?))\b",
     re.IGNORECASE,
 )
+#: What a terminal would obey instead of showing, and what turns the order of letters round.
+_OBEYED: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """The text without anything that a terminal would obey: text of nodes reaches the screen."""
+    if text.isprintable():
+        return text
+    return _OBEYED.sub("\N{REPLACEMENT CHARACTER}", text.expandtabs(4))
 
 
 def parse(line: str, node: str, at: str = "") -> LogLine:
     """A line as it stands in a file. ``at`` is the time of one that has none."""
+    line = printable(line)
     if _STAMP.match(line):
         at, line = line[:20], line[21:]
     if octopus := _OCTOPUS.match(line):

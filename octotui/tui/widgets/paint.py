@@ -16,6 +16,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from octotui.tui.log_tail import printable
+
 #: A piece of a line: its text and the name of its style, one of ``STYLES``.
 Piece: TypeAlias = tuple[str, str]
 
@@ -38,6 +40,7 @@ def fit(text: str, width: int) -> str:
     """The text in exactly this many cells, with a mark where it was cut."""
     if width <= 0:
         return ""
+    text = printable(text)
     if text.isascii() and len(text) <= width:
         return text.ljust(width)
     if cell_len(text) <= width:
@@ -59,7 +62,7 @@ def strip(widget: Widget, pieces: Sequence[Piece], width: int, over: str = "") -
     for text, name in pieces:
         if text:
             style = style_of(widget, name)
-            segments.append(Segment(text, style + extra if extra else style))
+            segments.append(Segment(printable(text), style + extra if extra else style))
     blank = widget.rich_style + extra if extra else widget.rich_style
     return Strip(segments).adjust_cell_length(width, blank)
 
