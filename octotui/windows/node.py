@@ -35,9 +35,10 @@ LIMITS: Mapping[str, float] = {
     "log": 60.0,
     "unstage": 60.0,
 }
-#: How often a call is tried whose fate is unknown, with these pauses in seconds between. That is
-#: safe for all of them: reads change nothing, and by the contract ``job-start`` attaches to the job
-#: that the first call started, while ``park``, ``unpark`` and ``unstage`` find their work done.
+#: How often a call is tried whose fate is unknown (its answer was lost or came garbled), with these
+#: pauses in seconds between. That is safe for all: reads change nothing, and by the contract
+#: ``job-start`` attaches to the job that the first call started, while ``park``, ``unpark`` and
+#: ``unstage`` find their work done.
 LOST_PAUSES = (0.5, 2.0)
 #: After a whole time limit one more try is enough; the caller has patience of its own.
 TIMED_OUT_PAUSES = (1.0,)
@@ -148,31 +149,30 @@ class WindowsNode:
         secrets: Sequence[str] = (),
         **parameters: Any,
     ) -> Any:
-        """One operation's result. Tried again where the connection took the answer with it."""
+        """One operation's result. Tried again where the answer was lost or came garbled."""
         request = json.dumps({"run": self._run_id, "parameters": parameters})
         stdin = base64.b64encode(request.encode("utf-8")) + b"\n"
         if isinstance(self._run_as, RunAsAccount):
             secrets = (*secrets, self._run_as.password.get_secret_value())
         limit = LIMITS[operation] + waits
-        path = await self._again(self._prepared)
-        completed = await self._again(
-            lambda: self._transport.run(
-                scripts.agent_command(path, operation), stdin=stdin, timeout=limit
-            )
-        )
-        try:
+
+        async def attempt() -> Any:
+            path = await self._prepared()
+            command = scripts.agent_command(path, operation)
+            completed = await self._transport.run(command, stdin=stdin, timeout=limit)
             return read_answer(completed, self.name, secrets)
-        except UnreadableAnswer:
-            # The agent may be gone or damaged: the next call looks.
-            self._agent_path = ""
-            raise
+
+        return await self._again(attempt)
 
     async def _again(self, attempt: Callable[[], Awaitable[T]]) -> T:
         tried = 0
         while True:
             try:
                 return await attempt()
-            except (ConnectionLost, TimedOut) as error:
+            except (ConnectionLost, TimedOut, UnreadableAnswer) as error:
+                if isinstance(error, UnreadableAnswer):
+                    # The agent may be gone or damaged: the next attempt looks.
+                    self._agent_path = ""
                 pauses = TIMED_OUT_PAUSES if isinstance(error, TimedOut) else LOST_PAUSES
                 if tried >= len(pauses):
                     raise

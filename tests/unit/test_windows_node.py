@@ -25,6 +25,7 @@ from octotui.api.facts import FileProof, Job, LocalAnswer, Parked, Services
 from octotui.api.node import NodeOperations
 from octotui.api.transport import Completed, Output, Transport
 from octotui.windows import RunAs, RunAsAccount, RunAsManaged, RunAsSystem, WindowsNode, scripts
+from octotui.windows.answer import UnreadableAnswer
 from octotui.windows.node import LIMITS
 from octotui.windows.refusals import REFUSALS
 
@@ -353,12 +354,22 @@ async def test_an_answer_of_the_wrong_shape_names_the_field() -> None:
     assert (caught.value.code, caught.value.outcome_known) == ("no-answer", False)
 
 
-async def test_after_garbage_the_agent_is_looked_at_again() -> None:
-    node, transport, _ = a_node(b"garbage", ok(DONE))
-    with pytest.raises(NodeError):
+@pytest.mark.parametrize("operation", CALLS)
+async def test_after_garbage_the_agent_is_looked_at_and_asked_again(operation: str) -> None:
+    call, answer, _, wanted = CALLS[operation]
+    node, transport, pauses = a_node(b"garbage", ANSWER[:-30].encode(), ok(answer))
+    assert isinstance(await call(node), wanted)
+    assert transport.calls[0] == transport.calls[2]
+    assert pauses.taken == [0.5, 2.0]
+    assert transport.prepared == 3
+
+
+async def test_garbage_that_does_not_end_is_told() -> None:
+    node, transport, pauses = a_node(b"garbage")
+    with pytest.raises(UnreadableAnswer):
         await node.services()
-    await node.services()
-    assert transport.prepared == 2
+    assert len(transport.calls) == 3
+    assert pauses.taken == [0.5, 2.0]
 
 
 @pytest.mark.parametrize("code", [*REFUSALS, "failed", "something-new"])
