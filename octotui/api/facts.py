@@ -17,6 +17,11 @@ StartType: TypeAlias = Literal["automatic", "automatic-delayed", "manual", "disa
 JobState: TypeAlias = Literal["absent", "running", "ended", "lost"]
 
 
+#: Verbs of Octopus.Server.exe that only read: neither a server nor a migrator, whoever runs them.
+#: octotui itself runs ``show-configuration`` on nodes that it has stopped.
+READ_ONLY_VERBS = frozenset({"show-configuration", "version", "list-instances"})
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """One Windows service that runs Octopus.Server.exe. One exists for each instance."""
@@ -46,12 +51,10 @@ class Services:
 
     @property
     def proved_stopped(self) -> bool:
-        """No service in any state but stopped, and no process of Octopus Server left."""
-        return not self.processes and all(s.state == "stopped" for s in self.services)
-
-    @property
-    def migrator_running(self) -> bool:
-        return any(process.verb == "database" for process in self.processes)
+        """No service in any state but stopped, and no process that serves or migrates, or may."""
+        return all(process.verb in READ_ONLY_VERBS for process in self.processes) and all(
+            service.state == "stopped" for service in self.services
+        )
 
 
 @dataclass(frozen=True, slots=True)

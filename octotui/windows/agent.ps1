@@ -16,6 +16,7 @@ $ProgressPreference = 'SilentlyContinue'
 [System.Net.ServicePointManager]::SecurityProtocol -bor [System.Net.SecurityProtocolType]::Tls12
 
 $ServerProgram = 'Octopus.Server.exe'
+$ReadOnlyVerbs = @('show-configuration', 'version', 'list-instances')
 $ProductName = 'Octopus Deploy Server'
 $OutputLimit = 65536
 $LongestWait = 30
@@ -361,8 +362,9 @@ function Get-ServicesAnswer {
     return [ordered]@{ services = @(Get-OctopusService); processes = @(Get-OctopusProcess) }
 }
 
+# A process counts unless its verb only reads: that is somebody who looks, most likely octotui itself.
 function Test-Stopped($Services) {
-    return @($Services.processes).Count -eq 0 -and @($Services.services | Where-Object { $_.state -ne 'stopped' }).Count -eq 0
+    return @($Services.processes | Where-Object { $ReadOnlyVerbs -cnotcontains $_.verb }).Count -eq 0 -and @($Services.services | Where-Object { $_.state -ne 'stopped' }).Count -eq 0
 }
 
 function Get-WatchdogTask {

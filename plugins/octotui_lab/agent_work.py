@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
+from octotui.api.facts import READ_ONLY_VERBS
 from octotui_lab import agent_database, agent_facts
 from octotui_lab.agent_errors import AgentError, Parameters, checked_file_name
 from octotui_lab.agent_installer import msi_install, msi_uninstall, package_problem
@@ -53,7 +54,8 @@ async def stop(run: JobRun, parameters: Parameters) -> JobEnd:
 
     def stopped() -> bool:
         now = agent_facts.services(host)
-        return not now["processes"] and all(s["state"] == "stopped" for s in now["services"])
+        working = [p for p in now["processes"] if p["verb"] not in READ_ONLY_VERBS]
+        return not working and all(s["state"] == "stopped" for s in now["services"])
 
     problem = ""
     if not await host.waiter.until(stopped, deadline):

@@ -140,7 +140,6 @@ def test_facts_are_what_the_types_say(node: Node) -> None:
         (9, "run"),
         (12, "database"),
     ]
-    assert facts.services.migrator_running
     disks = {disk.name: disk.purposes for disk in facts.disks}
     assert disks == {"C:": ("install", "home"), f"{node.program_data}/": ("staging",)}
     assert (facts.pending_reboot, facts.installer_busy) == ((), False)

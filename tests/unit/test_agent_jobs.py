@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from octotui.api.facts import DatabaseState, Job, Services
+from octotui.api.facts import READ_ONLY_VERBS, DatabaseState, Job, Services
 from octotui.windows.conversion import convert
 from tests.powershell_host import AGENT, Node, find_tsql_check, running_node
 
@@ -215,6 +215,27 @@ def test_stop_believes_no_exit_code(node: Node, trap: str) -> None:
     job = node.job("s", "stop", timeout=0.2)
     assert job["exit_code"] == 1
     assert "within the time limit" in job["result"]["problem"]
+
+
+def test_whoever_only_looks_does_not_keep_a_node_from_being_stopped(node: Node) -> None:
+    looking = "".join(
+        f"{number} Octopus.Server.exe {verb} --instance=OctopusServer\n"
+        for number, verb in enumerate(sorted(READ_ONLY_VERBS), 12)
+    )
+    node.write("processes", looking)
+    job = node.job("s", "stop", timeout=5)
+    assert (job["exit_code"], job["result"].pop("problem")) == (0, "")
+    told = convert(job["result"], Services)
+    assert [process.verb for process in told.processes] == sorted(READ_ONLY_VERBS)
+    assert told.proved_stopped
+
+
+@pytest.mark.parametrize("verb", ["run", "database", "service", "node", ""])
+def test_a_process_of_any_other_verb_counts_as_running(node: Node, verb: str) -> None:
+    node.write("processes", f"12 Octopus.Server.exe {verb}\n")
+    job = node.job("s", "stop", timeout=0.1)
+    assert (job["exit_code"], bool(job["result"].pop("problem"))) == (1, True)
+    assert not convert(job["result"], Services).proved_stopped
 
 
 def test_start_starts_what_ran_when_the_node_was_parked(node: Node) -> None:
