@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
 
 from octotui.api.errors import OctotuiError
-from octotui.cli.upgrade import run_and_follow
+from octotui.cli.cockpit import full_screen, watch
+from octotui.cli.upgrade import begin
+from octotui.run.directory import RunDirectory
+from octotui.run.journal import Journal
+from octotui.run.process import is_alive
 from octotui.run.request import RunRequest
+from octotui.view import fold
 
 
 @click.command()
@@ -27,17 +34,41 @@ from octotui.run.request import RunRequest
 )
 @click.option("--fault", multiple=True, metavar="FAULT", help="See octotui lab faults.")
 @click.option("--headless", is_flag=True, help="Nobody is there to be asked.")
+@click.option("--plain", is_flag=True, help="Plain lines instead of the full screen.")
 @click.option("--json", "as_json", is_flag=True, help="One event a line.")
-def demo(nodes: int, speed: float, fault: tuple[str, ...], headless: bool, as_json: bool) -> int:
+def demo(
+    nodes: int, speed: float, fault: tuple[str, ...], headless: bool, plain: bool, as_json: bool
+) -> int:
     """Simulate a cluster on this machine and upgrade it before your eyes."""
     with tempfile.TemporaryDirectory(prefix="octotui-demo-") as folder:
         profile = Path(folder) / "demo.toml"
         options = [f"--nodes={nodes}", f"--speed={speed}", *(f"--fault={f}" for f in fault)]
         with lab(profile, options):
             attended = not headless and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
-            # A person who is there may want to try the approval; without a terminal it is given.
-            request = RunRequest(str(profile), "", True, attended)
-            return run_and_follow(request, as_json=as_json)
+            screen = attended and full_screen(plain=plain)
+            # A person at the screen approves by a key; lines and pipes have it given.
+            request = RunRequest(str(profile), "", not screen, attended)
+            run = begin(request)
+            try:
+                return watch(run, as_json=as_json, attended=attended, screen=screen)
+            finally:
+                _end(run)
+
+
+def _end(run: RunDirectory) -> None:
+    """The lab ends with the demo; a run of it that has not ended would wait for a person for ever,
+
+    and keep the lab's cluster locked.
+    """
+    if not is_alive(run):
+        return
+    journal = Journal(run.journal, run.run_id)
+    pid = fold(journal.events()).pid
+    journal.close()
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        click.echo("The demo's cluster is gone, and with it the run.", err=True)
 
 
 @contextmanager

@@ -53,11 +53,20 @@ def _plugin_commands() -> dict[str, Any]:
 @click.version_option(octotui.__version__, prog_name="octotui")
 @click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
 @click.pass_context
-def cli(ctx: click.Context, debug: bool) -> None:
-    """The upgrade cockpit for self-hosted Octopus Deploy."""
+def cli(ctx: click.Context, debug: bool) -> int | None:
+    """The upgrade cockpit for self-hosted Octopus Deploy.
+
+    Without a command, at a terminal: profiles and runs on the full screen.
+    """
     ctx.obj = {"debug": debug}
-    if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+    if ctx.invoked_subcommand is not None:
+        return None
+    from octotui.cli.cockpit import full_screen, show
+
+    if full_screen(plain=False):
+        return show(None)
+    click.echo(ctx.get_help())
+    return None
 
 
 def main() -> None:

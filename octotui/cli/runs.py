@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from octotui.api.errors import OctotuiError
-from octotui.cli.follow import commands_help, follow
+from octotui.cli.cockpit import full_screen, watch
+from octotui.cli.follow import commands_help
 from octotui.cli.lines import duration
 from octotui.run.control import check_command
 from octotui.run.directory import RunDirectory
@@ -62,19 +63,22 @@ def _row(run: RunDirectory) -> dict[str, Any]:
 
 @click.command()
 @click.argument("run", default="")
+@click.option("--plain", is_flag=True, help="Plain lines instead of the full screen.")
 @click.option("--json", "as_json", is_flag=True, help="One event a line.")
-def attach(run: str, as_json: bool) -> int:
+def attach(run: str, plain: bool, as_json: bool) -> int:
     """Look at a run from its beginning and stay with it. RUN is an id or the newest."""
     attended = not as_json and sys.stdin.isatty() and sys.stdout.isatty()
-    return follow(RunDirectory.find(run), as_json=as_json, attended=attended)
+    screen = attended and full_screen(plain=plain)
+    return watch(RunDirectory.find(run), as_json=as_json, attended=attended, screen=screen)
 
 
 @click.command()
 @click.argument("run")
 @click.option("--yes", is_flag=True, help="Approve the plan if it still waits for that.")
 @click.option("--headless", is_flag=True, help="Nobody is there to be asked.")
+@click.option("--plain", is_flag=True, help="Plain lines instead of the full screen.")
 @click.option("--json", "as_json", is_flag=True, help="One event a line.")
-def resume(run: str, yes: bool, headless: bool, as_json: bool) -> int:
+def resume(run: str, yes: bool, headless: bool, plain: bool, as_json: bool) -> int:
     """Take up RUN where it stopped: what failed is looked at, then done again.
 
     A command given by `octotui control` while nobody ran it comes first. Of a run that has ended
@@ -92,7 +96,8 @@ def resume(run: str, yes: bool, headless: bool, as_json: bool) -> int:
         resume_run(directory, approved=yes, attended=attended)
         start(directory)
     after = view.seq - 1 if final else view.seq
-    return follow(directory, as_json=as_json, attended=attended, after=after)
+    screen = attended and full_screen(plain=plain)
+    return watch(directory, as_json=as_json, attended=attended, screen=screen, after=after)
 
 
 @click.command()

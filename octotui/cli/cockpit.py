@@ -1,0 +1,77 @@
+"""Opening the full screen where there is a terminal for it, and plain lines where there is none."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+import click
+
+from octotui.cli.follow import follow
+from octotui.run.directory import RunDirectory
+from octotui.run.journal import Journal
+from octotui.view import RunView, fold
+
+
+def full_screen(*, plain: bool) -> bool:
+    """Whether the full screen can be shown here, and nobody asked for lines."""
+    from octotui.tui.terminal import why_not
+
+    terminals = sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
+    return not plain and not why_not(os.environ, terminals=terminals)
+
+
+def watch(run: RunDirectory, *, as_json: bool, attended: bool, screen: bool, after: int = 0) -> int:
+    """Shows a run until it ends or the viewer leaves; returns the exit code."""
+    if screen:
+        return show(run)
+    return follow(run, as_json=as_json, attended=attended, after=after)
+
+
+def show(run: RunDirectory | None) -> int:
+    """The full screen: of a run, or of profiles and runs. Returns the exit code.
+
+    What a person has to know stands in the terminal afterwards: the screen itself leaves nothing
+    behind there.
+    """
+    from octotui.tui.terminal import settle_environment
+
+    settle_environment(os.environ)  # before Textual is imported
+    from octotui.tui.app import Cockpit
+    from octotui.tui.keymap import read_settings, settings_file
+
+    app = Cockpit(run, settings=read_settings(settings_file()))
+    left = app.run(mouse=bool(app.mouse))
+    if left is None or left.how == "lost":
+        return app.return_code or 1
+    if left.run is None:
+        return 0
+    view = _view(left.run)
+    if left.how == "stream":
+        return follow(
+            left.run, as_json=False, attended=True, after=0 if view.outcome else left.seen
+        )
+    with contextlib.suppress(OSError):  # the terminal may be gone by now
+        for line in _closing(left.run, view):
+            click.echo(line)
+    return view.exit_code if view.outcome and view.exit_code is not None else 130
+
+
+def _view(run: RunDirectory) -> RunView:
+    journal = Journal(run.journal, run.run_id)
+    try:
+        return fold(journal.events())
+    finally:
+        journal.close()
+
+
+def _closing(run: RunDirectory, view: RunView) -> list[str]:
+    if not view.outcome:
+        state = view.state.replace("_", " ")
+        return [
+            f"Detached; nothing was decided. The run goes on: {state}.",
+            f"Look at it again: octotui attach {run.run_id}",
+        ]
+    report = [f"Report: {run.report}"] if run.report.is_file() else []
+    return [*view.lines, *report]

@@ -1,0 +1,301 @@
+"""The application: wires store and screens together, ticks, and knows which screen a run needs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from octotui.api.errors import OctotuiError
+from octotui.run.directory import RunDirectory
+from octotui.run.process import start
+from octotui.run.request import RunRequest, create_run, resume_run
+from octotui.tui import possible
+from octotui.tui.keymap import Settings
+from octotui.tui.palette import CommandsOfScreen
+from octotui.tui.situation import Situation
+from octotui.tui.store import Store
+from octotui.tui.terminal import (
+    HUNG_UP,
+    Void,
+    clipboard_sequence,
+    exit_on_loss,
+    is_remote,
+    yank,
+)
+from octotui.tui.theme import OCTOTUI, theme_for
+from octotui.upgrade.phases import FINAL
+
+if TYPE_CHECKING:
+    from octotui.tui.screens.base import CockpitScreen
+
+#: Everything that is shown follows this one tick, seconds: area times rate is what a slow link
+#: pays for, not the number of events.
+TICK: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """How a person left. ``run`` was open; its events up to ``seen`` were there at the start."""
+
+    how: Literal["leave", "stream", "lost"]
+    run: RunDirectory | None = None
+    seen: int = 0
+
+
+def place_of(situation: Situation) -> str:
+    """The screen that a run needs by itself: plan, run or report."""
+    view = situation.view
+    assert view is not None, "there is a run"
+    if view.state in FINAL or view.outcome == "refused":
+        return "report"
+    return "plan" if view.state in ("preflight", "ready") else "run"
+
+
+class Cockpit(App[Leave]):
+    """The full screen. ``run`` None: it begins with profiles and runs."""
+
+    TITLE = "octotui"
+    # All at once: Textual does not load the style sheet of the screen that an app begins with.
+    CSS_PATH = [
+        "app.tcss",
+        "screens/home.tcss",
+        "screens/plan.tcss",
+        "screens/run.tcss",
+        "screens/node.tcss",
+        "screens/decision.tcss",
+        "screens/ask.tcss",
+        "screens/confirm.tcss",
+        "screens/help.tcss",
+        "screens/report.tcss",
+    ]
+    COMMANDS = {CommandsOfScreen}
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-medium"), (140, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (15, "-short"), (34, "-tall")]
+
+    def __init__(
+        self,
+        run: RunDirectory | None = None,
+        *,
+        settings: Settings | None = None,
+        environment: Mapping[str, str] = os.environ,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.settings = settings or Settings()
+        self.now = now
+        self.store = Store(run, now) if run else None
+        self.mouse = self.settings.mouse
+        if self.mouse is None:
+            self.mouse = not is_remote(environment)
+        self._environment = environment
+        self._main: CockpitScreen | None = None
+        self._offered: tuple[object, ...] = ()
+        self._told: tuple[object, ...] = ()
+        self._answered = len(self.store.view.commands) if self.store else 0
+        self.register_theme(OCTOTUI)
+        self.theme = self._theme()
+        self.set_keymap(self.settings.keys)
+
+    def _theme(self) -> str:
+        name = theme_for(self._environment, self.settings.theme)
+        return name if name in self.available_themes else OCTOTUI.name
+
+    def get_default_screen(self) -> Screen[object]:
+        if self.store is None:
+            from octotui.tui.screens.home import HomeScreen
+
+            return HomeScreen()
+        self._main = self._screen_for(place_of(self.store.situation))
+        return self._main
+
+    def on_mount(self) -> None:
+        if not self.is_headless:
+            exit_on_loss(self._lost)
+        self.set_interval(TICK, self.tick)
+        for fault in self.settings.faults:
+            self.notify(fault, title="Settings", severity="warning", timeout=15)
+
+    # --- the tick ------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Takes in what is new and lets the screen on top show it."""
+        if not self.is_running:
+            return  # it is being closed, part by part
+        if self.store is not None:
+            self.store.poll()
+            self._tell_answers(self.store)
+            self._follow(self.store.situation)
+        top = self.screen
+        for screen in self.screen_stack:
+            if screen is top or top.is_modal:
+                getattr(screen, "tick", _nothing)(self.now())
+
+    def _follow(self, situation: Situation) -> None:
+        """The screen that the run needs now; a person who looks at something else is left there."""
+        from octotui.tui.screens.decision import DecisionScreen
+
+        view = situation.view
+        if isinstance(self.screen, DecisionScreen) and not possible.decide(situation):
+            self.pop_screen()
+            return
+        if view is None or self._main is None:
+            return
+        if self.screen is not self._main:
+            self._tell_once(situation)
+            return
+        if (place := place_of(situation)) != self._main.PLACE:
+            self._main = self._screen_for(place)
+            if len(self.screen_stack) == 1:
+                self.push_screen(self._main)  # Textual does not switch the screen it began with
+            else:
+                self.switch_screen(self._main)
+        elif place == "run" and possible.decide(situation) and _offer(situation) != self._offered:
+            self._offered = self._told = _offer(situation)
+            self.push_screen(DecisionScreen())
+
+    def _tell_once(self, situation: Situation) -> None:
+        """Says to a person who looks at something else that the run waits."""
+        offer = _offer(situation)
+        if possible.decide(situation) and offer not in (self._told, self._offered):
+            self._told = offer
+            self.notify("The run waits for you.", severity="warning", timeout=10)
+
+    def _tell_answers(self, store: Store) -> None:
+        commands = store.view.commands
+        for command in commands[self._answered :]:
+            refused = command["answer"].startswith("refused: ")
+            self.notify(
+                command["answer"].removeprefix("refused: "),
+                title=f"{command['command']} ({command['by']})" + (": refused" if refused else ""),
+                severity="error" if refused else "information",
+            )
+        self._answered = len(commands)
+
+    def _screen_for(self, place: str) -> CockpitScreen:
+        from octotui.tui.screens.plan import PlanScreen
+        from octotui.tui.screens.report import ReportScreen
+        from octotui.tui.screens.run import RunScreen
+
+        return {"plan": PlanScreen, "run": RunScreen, "report": ReportScreen}[place]()
+
+    # --- runs ----------------------------------------------------------------------------------
+
+    def open_run(self, run: RunDirectory) -> None:
+        """Attaches to a run, above the home screen."""
+        self.store = Store(run, self.now)
+        self._answered = len(self.store.view.commands)
+        self._offered = ()
+        self._main = self._screen_for(place_of(self.store.situation))
+        self.push_screen(self._main)
+
+    async def begin(self, profile: Path) -> None:
+        """Starts a run of that profile: facts, checks and a plan, which waits for approval."""
+        try:
+            run = await asyncio.to_thread(_begin, profile)
+        except OctotuiError as error:
+            self.notify(str(error), title=f"{profile.stem}: not begun", severity="error")
+        else:
+            self.open_run(run)
+
+    async def take_up(self) -> None:
+        """Starts a process that goes on with the open run."""
+        store = self.store
+        assert store is not None, "a run is open"
+        try:
+            await asyncio.to_thread(_take_up, store.run)
+        except OctotuiError as error:
+            self.notify(str(error), title="Not taken up", severity="error")
+        else:
+            store.alive = True
+
+    def back(self) -> None:
+        """To the screen below; from a run's own screen to home, where that is below."""
+        own = self.screen is self._main and self.store is not None
+        if own and getattr(self.screen_stack[-2:][0], "PLACE", "") != "home":
+            self.notify("q leaves the screen; the run goes on without it.")
+            return
+        if own and self.store is not None:
+            self.store.close()
+            self.store = self._main = None
+        self.pop_screen()
+
+    # --- leaving, copying, the mouse -----------------------------------------------------------
+
+    def _leaving(self, how: Literal["leave", "stream", "lost"]) -> Leave:
+        if self.store is None:
+            return Leave(how)
+        return Leave(how, self.store.run, self.store.first_seq)
+
+    def _lost(self, code: int) -> None:
+        """The terminal is gone, or the process is told to end."""
+        if code == HUNG_UP and self._driver is not None:
+            self._driver._writer_thread = Void()  # type: ignore[attr-defined]
+        self.exit(self._leaving("lost"), return_code=code)
+
+    def leave(self) -> None:
+        self.exit(self._leaving("leave"))
+
+    def stream(self) -> None:
+        """Leaves the full screen for plain lines of the same run."""
+        self.exit(self._leaving("stream"))
+
+    async def action_quit(self) -> None:
+        self.leave()
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Into the terminal's clipboard, also through tmux and SSH; and into a file."""
+        self._clipboard = text
+        if self._driver is not None:
+            self._driver.write(clipboard_sequence(text, tmux="TMUX" in self._environment))
+
+    def copy(self, text: str) -> None:
+        """Copies, and says where the text is if the terminal did not take it."""
+        self.copy_to_clipboard(text)
+        path = yank(text)
+        self.notify(f"Copied. Also in {path}" if path else "Copied.", timeout=4)
+
+    def toggle_mouse(self) -> None:
+        """Textual has no public way to do this while it runs; its drivers have these two."""
+        driver = self._driver
+        self.mouse = not self.mouse
+        change = "_enable_mouse_support" if self.mouse else "_disable_mouse_support"
+        if driver is not None and hasattr(driver, change):
+            driver._mouse = True
+            getattr(driver, change)()
+        self.notify("The mouse is ours." if self.mouse else "The mouse selects text again.")
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
+
+
+def _offer(situation: Situation) -> tuple[object, ...]:
+    """What tells one decision from the next."""
+    view = situation.view
+    return (view.state, view.state_since, situation.alive) if view else ()
+
+
+def _nothing(now: float) -> None:
+    """The tick of screens that show no run."""
+
+
+def _begin(profile: Path) -> RunDirectory:
+    run = create_run(RunRequest(str(profile.resolve()), attended=True))
+    try:
+        start(run)
+    except OctotuiError:
+        run.remove()
+        raise
+    return run
+
+
+def _take_up(run: RunDirectory) -> None:
+    resume_run(run, approved=False, attended=True)
+    start(run)

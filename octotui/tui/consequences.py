@@ -1,0 +1,110 @@
+"""What a command leaves behind, in the words with which it is confirmed."""
+
+from __future__ import annotations
+
+from octotui.tui.possible import leavable_nodes
+from octotui.tui.words import duration, phase_title
+from octotui.upgrade.phases import BY_NAME, HOLDABLE, POINT_OF_NO_RETURN, sequence
+from octotui.view import RunView
+
+_NO_RETURN = (
+    "The database upgrade begins: it is the point of no return. From then on only a restore of "
+    "the backup leads back."
+)
+
+
+def nothing(view: RunView) -> str:
+    return ""
+
+
+def approve(view: RunView) -> str:
+    estimate = view.plan.get("estimate", {})
+    outage = duration(estimate.get("outage_seconds", 0.0))
+    return f"The upgrade begins. Expected outage: {outage}."
+
+
+def release(view: RunView) -> str:
+    if view.state != "held":
+        return "Every hold is dropped: the run goes on to its end by itself."
+    if view.waiting_phase == POINT_OF_NO_RETURN:
+        return _NO_RETURN
+    return f"The run goes on with {phase_title(view.waiting_phase)}."
+
+
+def retry(view: RunView) -> str:
+    steps = view.failed_steps()
+    if not steps:
+        return f"The run goes on with {phase_title(view.waiting_phase)}."
+    names = ", ".join(f"{step.title} ({step.node or 'cluster'})" for step in steps[:3])
+    expected = duration(max(step.expected for step in steps))
+    return f"Does again: {names}; about {expected}. What is done is not repeated."
+
+
+def leave_out(view: RunView) -> str:
+    nodes = leavable_nodes(view)
+    node = nodes[0] if nodes else "The node"
+    others = len([n for n in view.nodes.values() if not n.left_out]) - 1
+    return (
+        f"{node} stays stopped, parked and drained at {_version(view, node)}; the other {others} "
+        "go on. It has to be upgraded before it is started again."
+    )
+
+
+def failed_node(view: RunView) -> str:
+    return next(iter(leavable_nodes(view)), "")
+
+
+def hold(view: RunView) -> str:
+    ahead = next_phase(view)
+    down = ""
+    if view.last_stop is not None and view.first_serving is None:
+        down = " The cluster is down meanwhile."
+    return (
+        f"What runs now ends first; then the run stops before {phase_title(ahead)} and waits, "
+        f"with no time limit.{down}"
+    )
+
+
+def next_phase(view: RunView) -> str:
+    """The next phase that the run can stop before, or an empty text."""
+    phases = sequence(len(view.nodes) > 1)
+    if view.state not in phases:
+        return ""
+    ahead = phases[phases.index(view.state) + 1 :]
+    return next((name for name in ahead if name in HOLDABLE), "")
+
+
+def rollback(view: RunView) -> str:
+    text = (
+        f"{view.from_version} comes back on every node that was changed, everything else as it "
+        "was found. The database is not touched"
+    )
+    begun = any(s.id.startswith("migrating.database@") and s.attempt for s in view.steps.values())
+    if begun:
+        text += ", and must be proved unchanged first"
+    running = [step.title for step in view.running_steps()]
+    if running and view.state in BY_NAME:
+        text += f". What runs now ends first: {', '.join(sorted(set(running)))}"
+    return text + "."
+
+
+def rollback_word(view: RunView) -> str:
+    return "roll back"
+
+
+def abort(view: RunView) -> str:
+    return "The run ends for good. Nothing was changed on any node."
+
+
+def resume(view: RunView) -> str:
+    if view.state in ("ready", "preflight"):
+        return "Facts are read and checks made again; nothing changes before you approve."
+    return (
+        f"The run goes on with {phase_title(view.waiting_phase or view.state)}: what was done "
+        "is looked at, what failed is done again."
+    )
+
+
+def _version(view: RunView, node: str) -> str:
+    seen = view.nodes.get(node)
+    return (seen.version if seen else "") or "an unknown version"

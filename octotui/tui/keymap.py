@@ -1,0 +1,68 @@
+"""A person's own settings of the screen: ``cockpit.toml`` in the folder of the configuration.
+
+::
+
+    theme = "octotui"
+    mouse = false
+
+    [keys]
+    "run.hold" = "p"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_config_path
+
+from octotui.tui.commands import BY_ID
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``mouse`` None: by whether the terminal is remote. ``faults`` are sentences to show."""
+
+    theme: str = ""
+    mouse: bool | None = None
+    keys: dict[str, str] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
+
+
+def settings_file() -> Path:
+    return Path(user_config_path("octotui", appauthor=False)) / "cockpit.toml"
+
+
+def read_settings(path: Path) -> Settings:
+    """The settings of that file; the defaults without one. A fault is told, and changes nothing."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return Settings(faults=(f"{path} cannot be read: {error}",))
+    return _checked(path, data)
+
+
+def _checked(path: Path, data: dict[str, Any]) -> Settings:
+    faults = [
+        f"{path}: there is no setting '{name}'" for name in data.keys() - {"theme", "mouse", "keys"}
+    ]
+    theme, mouse, keys = data.get("theme", ""), data.get("mouse"), data.get("keys", {})
+    if not isinstance(theme, str):
+        faults.append(f"{path}: theme has to be a text")
+        theme = ""
+    if mouse is not None and not isinstance(mouse, bool):
+        faults.append(f"{path}: mouse has to be true or false")
+        mouse = None
+    known = {}
+    for name, key in keys.items() if isinstance(keys, dict) else ():
+        if name not in BY_ID:
+            faults.append(f"{path}: there is no command '{name}'")
+        elif not isinstance(key, str) or not key:
+            faults.append(f"{path}: the key of {name} has to be a text")
+        else:
+            known[name] = key
+    return Settings(theme, mouse, known, tuple(sorted(faults)))

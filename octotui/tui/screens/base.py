@@ -1,0 +1,173 @@
+"""What all screens of a run have in common: they are told the time, and they steer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Static
+
+from octotui.api.errors import OctotuiError
+from octotui.tui.commands import BY_ID, Command, command_of
+from octotui.tui.situation import Situation
+from octotui.tui.store import Store
+
+if TYPE_CHECKING:
+    from octotui.tui.app import Cockpit
+
+
+class Line(Static):
+    """Text that is painted only when it differs from what is there."""
+
+    _said: Content | None = None
+
+    def say(self, text: Content) -> None:
+        if self._said is None or text.markup != self._said.markup:
+            self._said = text
+            self.update(text)
+
+
+class KeyLine(Line):
+    """The keys that do something here and now, as many as fit, with help and leave at the end."""
+
+    DEFAULT_CSS = "KeyLine { dock: bottom; height: 1; background: $panel; }"
+
+    def refresh_keys(self) -> None:
+        first: list[Content] = []
+        last: list[Content] = []
+        told = set()
+        for active in self.screen.active_bindings.values():
+            command = BY_ID.get(active.binding.id or "")
+            if command is None or not command.listed or command.id in told:
+                continue  # of several keys of one command the first is told
+            told.add(command.id)
+            key = self.app.get_key_display(active.binding)
+            text = Content.assemble((f" {key}", "bold $accent"), f" {command.title} ")
+            (last if command.id in ("help", "quit") else first).append(text)
+        room = self.size.width - sum(text.cell_length for text in last)
+        shown = []
+        for text in first:
+            room -= text.cell_length
+            if room < 0:
+                break
+            shown.append(text)
+        self.say(Content("").join(shown + last))
+
+    def on_resize(self) -> None:
+        self.refresh_keys()
+
+
+class CockpitScreen(Screen[Any]):
+    """A screen of the cockpit. It keeps nothing but cursor and focus: the store has the rest."""
+
+    #: The name by which the table of commands knows it.
+    PLACE: ClassVar[str]
+
+    app: Cockpit
+
+    @property
+    def store(self) -> Store:
+        """The open run. Only screens that need one are shown without a home."""
+        store = self.app.store
+        assert store is not None, f"{self.PLACE} is shown with a run only"
+        return store
+
+    @property
+    def situation(self) -> Situation:
+        store = self.app.store
+        return store.situation if store else Situation()
+
+    def show(self, situation: Situation, now: float) -> None:
+        """Called four times a second while this screen is on top; cheap where nothing changed."""
+
+    _composed = False
+
+    def tick(self, now: float) -> None:
+        if not self._composed:
+            return  # it is on the stack, but its parts are not there yet
+        self.show(self.situation, now)
+        for line in self.query(KeyLine):
+            line.refresh_keys()
+
+    def on_mount(self) -> None:
+        self._composed = True
+        self.tick(self.app.now())
+
+    def on_screen_resume(self) -> None:
+        self.tick(self.app.now())
+
+    def command(self, action: str, parameters: tuple[object, ...]) -> Command | None:
+        return command_of(self.PLACE, action, parameters)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        command = self.command(action, parameters)
+        return command is None or command.possible(self.situation)
+
+    def action_steer(self, name: str) -> None:
+        """Confirms a command in words that name its consequence, then sends it."""
+        self.app.run_worker(self._steer(BY_ID[f"run.{name}"]), exclusive=True, group="steer")
+
+    async def _steer(self, command: Command) -> None:
+        from octotui.tui.screens.confirm import Confirm
+
+        store, view = self.store, self.store.view
+        state, word = (view.state, view.state_since), command.word(view)
+        # The plan's screen is itself the confirmation: it says all that approving leads to.
+        if command.id != "run.approve" and not await self.app.push_screen_wait(
+            Confirm(command, view)
+        ):
+            return
+        if (store.view.state, store.view.state_since) != state:
+            self.app.notify("The run has moved on meanwhile; nothing was sent.", title="Not sent")
+            return
+        argument = word if command.control == "leave-out" else ""
+        try:
+            await store.send(command.control, argument)
+            if not store.alive:
+                await self.app.take_up()
+        except OctotuiError as error:
+            self.app.notify(str(error), title=f"{command.title}: not done", severity="error")
+
+    def action_resume(self) -> None:
+        self.app.run_worker(self._resume(), exclusive=True, group="steer")
+
+    async def _resume(self) -> None:
+        from octotui.tui.screens.confirm import Confirm
+
+        if await self.app.push_screen_wait(Confirm(BY_ID["run.resume"], self.store.view)):
+            await self.app.take_up()
+
+    def action_back(self) -> None:
+        self.app.back()
+
+    def action_show_help(self) -> None:
+        from octotui.tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(self.PLACE))
+
+    def action_leave(self) -> None:
+        self.app.leave()
+
+    def action_stream(self) -> None:
+        self.app.stream()
+
+    def action_toggle_mouse(self) -> None:
+        self.app.toggle_mouse()
+
+    def action_plan(self) -> None:
+        from octotui.tui.screens.plan import PlanScreen
+
+        self.app.push_screen(PlanScreen())
+
+    def action_decide(self) -> None:
+        from octotui.tui.screens.decision import DecisionScreen
+
+        self.app.push_screen(DecisionScreen())
+
+    def action_copy_text(self) -> None:
+        self.app.copy(self.text())
+
+    def text(self) -> str:
+        """What the screen says, for copying."""
+        return ""

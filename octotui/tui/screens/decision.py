@@ -1,0 +1,91 @@
+"""A run that waits for a person: what failed, how the cluster stands, what can be done."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from octotui.tui.commands import BY_ID, Command, bindings_of, choices
+from octotui.tui.screens.base import CockpitScreen, KeyLine, Line
+from octotui.tui.screens.decision_text import decision_title, happened_text, stands_text
+from octotui.tui.situation import Situation
+
+_WAIT = "wait"
+
+
+class DecisionScreen(CockpitScreen, ModalScreen[None]):
+    """Waiting is the first choice: enter, escape and leaving decide nothing."""
+
+    PLACE = "decision"
+    BINDINGS = bindings_of("decision")
+    AUTO_FOCUS = "#choices"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._offered: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="decision", classes="pane"):
+            with VerticalScroll(id="happened", can_focus=False):
+                yield Line(id="happened-text")
+            yield Line(id="stands-text")
+            yield OptionList(id="choices")
+        yield KeyLine()
+
+    def show(self, situation: Situation, now: float) -> None:
+        view = self.store.view
+        self.query_one("#decision", Vertical).border_title = decision_title(situation)
+        self.query_one("#happened-text", Line).say(
+            happened_text(situation, self.store.last_words() if not situation.alive else "")
+        )
+        self.query_one("#stands-text", Line).say(stands_text(view, now))
+        offered = choices(situation)
+        if [command.id for command in offered] != self._offered:
+            self._offered = [command.id for command in offered]
+            self._offer(offered)
+
+    def _offer(self, offered: list[Command]) -> None:
+        view = self.store.view
+        options = self.query_one("#choices", OptionList)
+        options.clear_options()
+        options.add_option(
+            Option(
+                Content.assemble(
+                    ("Wait", "bold"), ("  (default) ", "$text-muted"),
+                    "Nothing is decided; the run waits with no time limit.",
+                ),
+                id=_WAIT,
+            )
+        )  # fmt: skip
+        for command in offered:
+            key = self._key_of(command)
+            text = Content.assemble(
+                (f"{key}  ", "bold $accent"),
+                (command.title.capitalize(), "bold"),
+                f"  {command.consequence(view)}",
+            )
+            options.add_option(Option(text, id=command.id))
+        options.highlighted = 0
+
+    def _key_of(self, command: Command) -> str:
+        for active in self.active_bindings.values():
+            if active.binding.id == command.id:
+                return self.app.get_key_display(active.binding)
+        return command.keys
+
+    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
+        chosen = message.option_id or _WAIT
+        if chosen == _WAIT:
+            self.app.back()
+        elif chosen == "run.resume":
+            self.action_resume()
+        else:
+            self.action_steer(BY_ID[chosen].control)
+
+    def text(self) -> str:
+        words = happened_text(self.situation, self.store.last_words())
+        return f"{words.plain}\n{stands_text(self.store.view, self.app.now()).plain}\n"

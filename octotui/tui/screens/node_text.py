@@ -1,0 +1,96 @@
+"""What the node's screen says, made from the view alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from textual.content import Content
+
+from octotui.tui.words import SERVING_MARKS, STEP_MARKS, duration, join
+from octotui.view import RunView, StepView
+
+
+def node_head(view: RunView, name: str, now: float) -> Content:
+    """Name, version, whether it serves, what it does."""
+    node = view.nodes[name]
+    serving = SERVING_MARKS[node.serving]
+    first = ", upgrades the database" if view.plan.get("first_node") == name else ""
+    doing = f"  ▶ {node.doing}" if node.doing else ""
+    left = "  ! left out" if node.left_out else ""
+    return Content.assemble(
+        (f" {name} ", "bold"),
+        f"{node.version or 'version unknown'}{first}  ",
+        serving,
+        (left, "bold $warning"),
+        (doing, "$accent"),
+    )
+
+
+def node_steps(view: RunView, name: str, now: float) -> Content:
+    """Its steps in the plan's order, each with its state, time and error."""
+    lines: list[Content] = []
+    phase = ""
+    for step in view.steps.values():
+        if step.node != name:
+            continue
+        if step.phase != phase:
+            phase = step.phase
+            lines.append(Content.styled(phase.replace("_", " "), "bold $accent"))
+        lines += _step(step, now)
+    return join(lines or [Content.styled("There is no plan yet.", "$text-muted")])
+
+
+def _step(step: StepView, now: float) -> Iterator[Content]:
+    glyph, word, style = STEP_MARKS[step.state]
+    yield Content.assemble((f" {glyph} {word:<8} ", style), step.title, (_took(step, now), "dim"))
+    if step.waiting:
+        yield Content.assemble(("    waits: ", "bold"), step.waiting)
+    elif step.progress:
+        yield Content(f"    {step.progress}")
+    for key in ("what", "meaning", "left", "next"):
+        if step.error.get(key):
+            yield Content(f"    {step.error[key]}")
+
+
+def _took(step: StepView, now: float) -> str:
+    attempt = f", attempt {step.attempt}" if step.attempt > 1 else ""
+    if step.started is None:
+        return f"  about {duration(step.expected)}" if step.expected > 1 else ""
+    taken = duration(max(0.0, (step.ended or now) - step.started))
+    expected = f" of about {duration(step.expected)}" if step.state == "running" else ""
+    return f"  {taken}{expected}{attempt}"
+
+
+def facts_text(view: RunView, name: str) -> Content:
+    """What the node said of itself when it was last asked."""
+    facts = view.facts.get(name)
+    node = view.nodes[name]
+    lines: list[Content] = []
+    if node.problem:
+        lines.append(Content.assemble(("✗ ", "bold $error"), node.problem))
+    if facts:
+        lines += [
+            Content.assemble((f"{title}: ", "$text-muted"), value)
+            for title, value in _facts(facts)
+            if value
+        ]
+    return join(lines or [Content.styled("It was not asked yet.", "$text-muted")])
+
+
+def _facts(facts: Any) -> Iterator[tuple[str, str]]:
+    for key, title in (
+        ("version", "version"),
+        ("install_directory", "installed in"),
+        ("os", "system"),
+        ("computer", "computer"),
+        ("powershell", "PowerShell"),
+        ("identity", "we are"),
+    ):
+        yield title, str(facts.get(key) or "")
+    for service in (facts.get("services") or {}).get("services", ()):
+        yield f"service {service['name']}", f"{service['state']}, {service['start_type']}"
+    for disk in facts.get("disks") or ():
+        free = disk.get("free")
+        if free is not None:
+            yield f"disk {disk['name'].rstrip(':')}", f"{free / 2**30:.1f} GiB free"

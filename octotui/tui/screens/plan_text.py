@@ -1,0 +1,179 @@
+"""What the plan's screen says, made from the view alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from textual.content import Content
+
+from octotui.tui.situation import Situation
+from octotui.tui.words import FINDING_MARKS, duration, join, run_mark
+from octotui.upgrade.phases import POINT_OF_NO_RETURN
+from octotui.upgrade.plan import Plan, longest_path
+from octotui.view import RunView, StepView
+
+_ORDER = ("fail", "warn", "skip", "pass")
+
+#: Before these phases the plan draws a line: what begins with them.
+_BARS = {
+    "stopping": "the outage begins",
+    POINT_OF_NO_RETURN: "point of no return",
+    "joining": "the first node serves",
+}
+
+
+def plan_head(view: RunView, now: float) -> Content:
+    """Which cluster, from what to what, and how the checks came out."""
+    glyph, word, style = run_mark(view.state)
+    cluster = view.cluster.partition("//")[2] or view.cluster
+    parts = [Content.assemble((f" {cluster} ", "bold"))]
+    if view.to_version:
+        parts.append(Content(f"{view.from_version} → {view.to_version}  "))
+    if view.state == "preflight":
+        since = duration(now - view.state_since)
+        text = "reading facts, running checks" if view.started else "starting"
+        parts.append(Content.assemble((f"{glyph} {text} {since}", style)))
+    else:
+        parts.append(Content.assemble((f"{glyph} {word}", style)))
+    for result in ("fail", "warn", "pass"):
+        count = sum(f["result"] == result for f in view.findings)
+        mark, name, colour = FINDING_MARKS[result]
+        if count or result == "pass":
+            parts.append(Content.assemble((f"   {count} {mark} {name}", colour)))
+    return Content("").join(parts)
+
+
+def findings_text(view: RunView) -> Content:
+    """What wants attention in full, then what passed, by the check's name."""
+    lines: list[Content] = []
+    for node in view.nodes.values():
+        if node.problem:
+            lines.append(Content.assemble(("✗ ", "bold $error"), f"{node.name}: {node.problem}"))
+    for result in _ORDER[:3]:
+        for finding in view.findings:
+            if finding["result"] == result:
+                lines += _finding(finding)
+    passed: dict[str, list[str]] = {}
+    for finding in view.findings:
+        if finding["result"] == "pass":
+            passed.setdefault(finding["check"], []).append(finding["evidence"])
+    glyph, _, style = FINDING_MARKS["pass"]
+    for check, evidence in passed.items():
+        more = f" and {len(evidence) - 1} more" if len(evidence) > 1 else ""
+        lines.append(
+            Content.assemble((f"{glyph} ", style), check, (f"  {evidence[0]}{more}", "$text-muted"))
+        )
+    return join(lines or [Content.styled("No finding yet.", "$text-muted")])
+
+
+def _finding(finding: Mapping[str, Any]) -> list[Content]:
+    glyph, word, style = FINDING_MARKS[finding["result"]]
+    waived = " (waived)" if finding["waived"] else ""
+    where = f" {finding['node']}" if finding["node"] else ""
+    lines = [
+        Content.assemble(
+            (f"{glyph} {word} ", style), (finding["check"], "bold"), f"{where}{waived}"
+        ),
+        Content(f"  {finding['evidence']}"),
+    ]
+    if finding["fix"]:
+        lines.append(Content.assemble(("  do: ", "bold"), finding["fix"]))
+    return lines
+
+
+def steps_text(view: RunView) -> Content:
+    """The plan's phases and steps with their expected durations, and where the outage lies."""
+    if not view.plan:
+        return Content.styled("The plan is made when all checks are done.", "$text-muted")
+    plan = Plan.from_json(view.plan)
+    lines = [
+        _phase(phase, longest_path(plan.steps_of(phase)), steps) for phase, steps in _by_phase(view)
+    ]
+    bars = {phase: index for index, (phase, _) in enumerate(_by_phase(view))}
+    for phase, bar in reversed(_BARS.items()):
+        if phase in bars:
+            lines.insert(bars[phase], Content.styled(f"━━ {bar} ━━", "bold $warning"))
+    for node in view.plan.get("nodes", ()):
+        if not node["running"]:
+            text = f"{node['name']} was found stopped: it is upgraded and stays stopped."
+            lines.append(Content.assemble(("! ", "$warning"), text))
+    if view.plan.get("installed") is None:
+        text = "The old package could not be had: no way back once a package is installed."
+        lines.append(Content.assemble(("! ", "bold $warning"), text))
+    lines += [Content(""), Content.styled("Steps", "bold $accent")]
+    for phase, steps in _by_phase(view):
+        lines.append(Content.styled(phase.replace("_", " "), "bold"))
+        lines += [_step(title, group, len(view.nodes)) for title, group in _groups(steps)]
+    return join(lines)
+
+
+def _phase(name: str, seconds: float, steps: list[StepView]) -> Content:
+    """A phase in a line: how long its longest chain of steps takes, and what is done in it."""
+    about = duration(seconds) if seconds > 5 else ""
+    titles = ", ".join(dict.fromkeys(step.title for step in steps))
+    return Content.assemble(
+        (f"{name.replace('_', ' '):<12}", "bold $accent"),
+        f"{about:>6}  ",
+        (titles, "$text-muted"),
+    )
+
+
+def _by_phase(view: RunView) -> Iterator[tuple[str, list[StepView]]]:
+    phases: dict[str, list[StepView]] = {}
+    for step in view.steps.values():
+        phases.setdefault(step.phase, []).append(step)
+    yield from phases.items()
+
+
+def _groups(steps: list[StepView]) -> Iterator[tuple[str, list[StepView]]]:
+    groups: dict[str, list[StepView]] = {}
+    for step in steps:
+        groups.setdefault(step.title, []).append(step)
+    yield from groups.items()
+
+
+def _step(title: str, steps: list[StepView], count: int) -> Content:
+    nodes = [step.node for step in steps if step.node]
+    if 1 < count == len(nodes):
+        where = "every node"
+    elif len(nodes) > 3:
+        where = f"{len(nodes)} nodes"
+    else:
+        where = " ".join(nodes)
+    seconds = max(step.expected for step in steps)
+    took = f"  {duration(seconds)}" if seconds > 1 else ""
+    return Content.assemble(f"  {title}", (f"  {where}" if where else "", "$text-muted"), took)
+
+
+def approval_text(situation: Situation) -> Content:
+    """What approving leads to, in numbers and words; or what is waited for."""
+    view = situation.view
+    assert view is not None, "the plan's screen has a run"
+    if view.state == "preflight":
+        text = "Only looking: nothing is changed before you approve."
+        if not situation.alive:
+            text = "The run's process is gone before the plan was made. Nothing was changed."
+        return Content.styled(text, "$text-muted")
+    if not view.plan or view.state != "ready":
+        return Content("")
+    estimate = view.plan["estimate"]
+    holds = ", ".join(phase.replace("_", " ") for phase in view.hold)
+    stops = f"It will stop and ask before {holds}." if holds else "It goes to the end by itself."
+    runs = estimate["based_on_runs"]
+    basis = f"measured in {runs} runs" if runs else "typical values, nothing measured here yet"
+    what = (
+        f"Expected outage {duration(estimate['outage_seconds'])}, all nodes serving after "
+        f"{duration(estimate['all_up_seconds'])}, maintenance mode "
+        f"{duration(estimate['maintenance_seconds'])} ({basis}). {stops} "
+    )
+    if not situation.alive:
+        return Content.assemble(what, ("Nobody carries it out now: take it up first.", "bold"))
+    first = view.plan.get("first_node", "")
+    return Content.assemble(
+        what,
+        ("A", "bold $accent"),
+        (" approves: ", "bold"),
+        "packages are staged on every node, then maintenance mode, drain, stop, the database "
+        f"upgraded once on {first}. Until it is upgraded the old version can be put back.",
+    )

@@ -1,0 +1,46 @@
+"""How a run ended: outcome first, then what is not as it was found, then everything else."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+
+from octotui.report.markdown import render
+from octotui.tui.commands import bindings_of
+from octotui.tui.screens.base import CockpitScreen, KeyLine, Line
+from octotui.tui.screens.report_text import report_head, report_text
+from octotui.tui.situation import Situation
+
+
+class ReportScreen(CockpitScreen):
+    """The last screen of a run."""
+
+    PLACE = "report"
+    BINDINGS = bindings_of("report")
+    AUTO_FOCUS = "#report"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._built = -1
+
+    def compose(self) -> ComposeResult:
+        yield Line(classes="head", id="report-head")
+        with VerticalScroll(id="report"):
+            yield Line(id="report-text")
+        yield KeyLine()
+
+    def show(self, situation: Situation, now: float) -> None:
+        view = self.store.view
+        if view.seq == self._built:
+            return
+        self._built = view.seq
+        self.query_one("#report-head", Line).say(report_head(view))
+        self.query_one("#report-text", Line).say(report_text(view, str(self.store.run.report)))
+
+    def action_look(self) -> None:
+        from octotui.tui.screens.run import RunScreen
+
+        self.app.push_screen(RunScreen())
+
+    def text(self) -> str:
+        return render(self.store.view)

@@ -1,0 +1,112 @@
+"""What the report's screen says, made from the view alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from textual.content import Content
+
+from octotui.tui.screens.plan_text import findings_text
+from octotui.tui.words import SERVING_MARKS, STEP_MARKS, duration, join, run_mark
+from octotui.upgrade.phases import BY_NAME
+from octotui.view import RunView
+
+#: A phase that took this much longer than expected is marked.
+_LATE = 1.25
+
+
+def report_head(view: RunView) -> Content:
+    glyph, word, style = run_mark(view.outcome or view.state)
+    took = ""
+    if view.started is not None and view.ended_at is not None:
+        took = f" after {duration(view.ended_at - view.started)}"
+    return Content.assemble(
+        (f" {view.cluster.partition('//')[2] or view.cluster} ", "bold"),
+        f"{view.from_version or '?'} → {view.to_version or '?'}  ",
+        (f"{glyph} {word}", style),
+        took,
+    )
+
+
+def report_text(view: RunView, path: str) -> Content:
+    """The whole report; ``path`` is where it lies as a file."""
+    lines: list[Content] = []
+    glyph, _, style = run_mark(view.outcome or view.state)
+    first, rest = (view.lines or [view.state.replace("_", " ")])[0], view.lines[1:]
+    lines.append(Content.styled(f"{glyph} {first}", style))
+    lines += [Content(line) for line in rest]
+    lines.append(Content(""))
+    if view.plan:
+        lines += _clocks(view)
+        lines.append(Content(""))
+    if view.nodes:
+        lines += _nodes(view)
+        lines.append(Content(""))
+    lines += _phases(view)
+    if view.commands:
+        lines.append(Content(""))
+        lines.append(Content.styled("What people decided", "bold $accent"))
+        for command in view.commands:
+            what = f"{command['command']} {command['argument']}".strip()
+            lines.append(Content(f"  {command['by']}: {what}: {command['answer']}"))
+    for problem in view.problems:
+        lines.append(Content.assemble(("! ", "bold $warning"), f"plugin: {problem}"))
+    if view.findings:
+        lines.append(Content(""))
+        lines.append(Content.styled("Checks", "bold $accent"))
+        lines.append(findings_text(view))
+    lines.append(Content(""))
+    lines.append(Content.styled(f"Run {view.run}. As a file: {path}", "$text-muted"))
+    return join(lines)
+
+
+def _clocks(view: RunView) -> Iterator[Content]:
+    clocks = view.clocks(view.ended_at or view.state_since)
+    estimate = view.plan.get("estimate", {})
+    yield Content.styled(f"{'':<34}{'took':>9}{'expected':>11}", "$text-muted")
+    for title, seconds, key in (
+        ("outage, until the first node served", clocks.outage, "outage_seconds"),
+        ("until all nodes served", clocks.all_up, "all_up_seconds"),
+        ("maintenance mode", clocks.maintenance, "maintenance_seconds"),
+    ):
+        took = duration(seconds) if seconds is not None else "none"
+        expected = duration(estimate.get(key, 0.0))
+        yield Content.assemble(f"{title:<34}", (f"{took:>9}", "bold"), f"{expected:>11}")
+
+
+def _nodes(view: RunView) -> Iterator[Content]:
+    yield Content.styled("Nodes", "bold $accent")
+    for node in view.nodes.values():
+        if node.left_out:
+            mark = ("! left out, stopped", "bold $warning")
+        else:
+            mark = SERVING_MARKS[node.serving]
+        yield Content.assemble(f"  {node.name:<16} {node.version or '?':<16} ", mark)
+
+
+def _phases(view: RunView) -> Iterator[Content]:
+    """Every phase that was entered: how long it took, and steps that did not go as planned."""
+    for phase in BY_NAME:
+        steps = [s for s in view.steps.values() if s.phase == phase and s.started is not None]
+        if not steps:
+            continue
+        begun = min(s.started for s in steps if s.started is not None)
+        ended = [s.ended for s in steps if s.ended is not None]
+        took = duration(max(ended) - begun) if ended else "?"
+        yield Content.assemble(
+            (f"{phase.replace('_', ' '):<14}", "bold $accent"),
+            f"{took:>8}  {len(steps)} step{'s' if len(steps) > 1 else ''}",
+        )
+        for step in steps:
+            taken = (step.ended or begun) - (step.started or begun)
+            late = step.expected > 5 and taken > step.expected * _LATE
+            if step.state in ("done", "already") and step.attempt == 1 and not late:
+                continue
+            glyph, word, style = STEP_MARKS[step.state]
+            why = f": {step.error['what']}" if step.error else ""
+            times = f" of {duration(step.expected)} expected" if late else ""
+            attempts = f", {step.attempt} attempts" if step.attempt > 1 else ""
+            yield Content.assemble(
+                (f"  {glyph} {word} ", style),
+                f"{step.node or 'cluster'}: {step.title}  {duration(taken)}{times}{attempts}{why}",
+            )

@@ -1,0 +1,106 @@
+"""A run while it works: where it is, what each node does, what it waits for, what the logs say."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from octotui.tui.commands import bindings_of
+from octotui.tui.screens.base import KeyLine, Line
+from octotui.tui.screens.node import NodeScreen
+from octotui.tui.screens.run_text import run_head, waiting_text
+from octotui.tui.screens.with_log import WithLog
+from octotui.tui.situation import Situation
+from octotui.tui.widgets.clocks import Clocks
+from octotui.tui.widgets.log_view import LogView
+from octotui.tui.widgets.node_grid import NodeGrid
+from octotui.tui.widgets.step_matrix import StepMatrix
+from octotui.tui.widgets.timeline import PhaseTimeline
+
+#: Lines of the tables that are no node's: borders, and the heads of the columns.
+FRAME = 5
+
+
+class RunScreen(WithLog):
+    """The cockpit."""
+
+    PLACE = "run"
+    BINDINGS = bindings_of("run")
+    AUTO_FOCUS = "NodeGrid"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen_lines = 0
+
+    def compose(self) -> ComposeResult:
+        yield Line(classes="head", id="run-head")
+        yield PhaseTimeline()
+        yield Clocks()
+        with Vertical(id="run-body"):
+            with Horizontal(id="tables"):
+                nodes, steps = NodeGrid(classes="pane"), StepMatrix(classes="pane")
+                nodes.border_title, steps.border_title = "Nodes", "Nodes and steps"
+                yield nodes
+                yield steps
+            yield Line(id="waiting")
+            log = LogView(classes="pane")
+            log.border_title = "Log"
+            yield log
+        yield KeyLine()
+
+    def show(self, situation: Situation, now: float) -> None:
+        store, view = self.store, self.store.view
+        self.query_one("#run-head", Line).say(run_head(situation, now, store.heard))
+        self.query_one(PhaseTimeline).show(view, now)
+        self.query_one(Clocks).show(view, now)
+        grid, matrix = self.query_one(NodeGrid), self.query_one(StepMatrix)
+        # Few nodes leave the room to the log.
+        self.query_one("#tables").styles.max_height = len(view.nodes) + FRAME
+        if grid.display:
+            grid.show(view, now)
+        if matrix.display:
+            matrix.show(view, now)
+        self.query_one("#waiting", Line).say(waiting_text(situation, now, self._room_to_wait()))
+        if lines := store.lines_after(self._seen_lines):
+            self._seen_lines = store.line_count
+            self.query_one(LogView).extend(lines)
+
+    def _room_to_wait(self) -> int:
+        return 3 if self.size.height < 34 else 6
+
+    def on_node_grid_chosen(self, message: NodeGrid.Chosen) -> None:
+        self.app.push_screen(NodeScreen(message.node))
+
+    def on_step_matrix_chosen(self, message: StepMatrix.Chosen) -> None:
+        step = self.store.view.steps.get(message.step_id)
+        if step and step.node:
+            self.app.push_screen(NodeScreen(step.node))
+
+    def action_node(self) -> None:
+        node = self.query_one(NodeGrid).node
+        if node:
+            self.app.push_screen(NodeScreen(node))
+
+    def action_table(self) -> None:
+        """On a wide screen both are there, and this goes from one to the other."""
+        grid, matrix = self.query_one(NodeGrid), self.query_one(StepMatrix)
+        self.toggle_class("-steps")
+        (matrix if self.has_class("-steps") else grid).focus()
+        self.tick(self.app.now())
+
+    def action_log(self) -> None:
+        log = self.query_one(LogView)
+        if self.focused is log:
+            (self.query_one(StepMatrix if self.has_class("-steps") else NodeGrid)).focus()
+        else:
+            log.focus()
+
+    def action_one_node(self) -> None:
+        log = self.query_one(LogView)
+        log.show_only(node="" if log.buffer.filter.node else self.query_one(NodeGrid).node or "")
+
+    def action_zoom(self) -> None:
+        zoomed = not (self.has_class("-zoom-log") or self.has_class("-zoom-table"))
+        in_log = self.focused is self.query_one(LogView)
+        self.set_class(zoomed and in_log, "-zoom-log")
+        self.set_class(zoomed and not in_log, "-zoom-table")

@@ -1,0 +1,69 @@
+"""Screens with a log: finding, filtering, copying and saving lines."""
+
+from __future__ import annotations
+
+from octotui.run.directory import state_folder
+from octotui.tui.log_tail import Severity
+from octotui.tui.screens.ask import Ask
+from octotui.tui.screens.base import CockpitScreen
+from octotui.tui.widgets.log_view import LogView
+
+#: From everything to errors alone, and back.
+_NEXT = {
+    Severity.DEBUG: Severity.WARN,
+    Severity.INFO: Severity.WARN,
+    Severity.WARN: Severity.ERROR,
+    Severity.ERROR: Severity.DEBUG,
+}
+
+
+class WithLog(CockpitScreen):
+    """The log is focused by what is done with it, so that its own keys go on from there."""
+
+    @property
+    def log_view(self) -> LogView:
+        return self.query_one(LogView)
+
+    def action_find(self) -> None:
+        """In the log, from the newest line back; n and N go on."""
+
+        def found(text: str | None) -> None:
+            if text is None:
+                return
+            self.log_view.focus()
+            try:
+                self.log_view.search(text)
+            except ValueError as error:
+                self.app.notify(str(error), severity="warning")
+
+        self.app.push_screen(Ask("Find in the log:"), found)
+
+    def action_filter(self) -> None:
+        """Shows lines with a text only; an empty text shows all again."""
+
+        def chosen(text: str | None) -> None:
+            if text is None:
+                return
+            self.log_view.focus()
+            try:
+                self.log_view.show_only(text=text)
+            except ValueError as error:
+                self.app.notify(str(error), severity="warning")
+
+        before = self.log_view.buffer.filter.text
+        self.app.push_screen(Ask("Show lines with:", before), chosen)
+
+    def action_severity(self) -> None:
+        self.log_view.show_only(severity=_NEXT[self.log_view.buffer.filter.severity])
+
+    def on_log_view_copied(self, message: LogView.Copied) -> None:
+        self.app.copy(message.text)
+
+    def on_log_view_save_wanted(self) -> None:
+        path = state_folder() / f"{self.store.run.run_id}-log.txt"
+        try:
+            count = self.log_view.save(path)
+        except OSError as error:
+            self.app.notify(f"{path}: {error.strerror}", title="Not saved", severity="error")
+        else:
+            self.app.notify(f"{count} lines are in {path}.")

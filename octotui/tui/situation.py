@@ -1,0 +1,26 @@
+"""What decides which commands are possible and what the screens say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from octotui.view import RunView
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What decides which commands are possible. ``view`` None: no run is open.
+
+    ``alive``: a runner works on it now.
+    """
+
+    view: RunView | None = None
+    alive: bool = False
+
+    @property
+    def state(self) -> str:
+        return self.view.state if self.view else ""
+
+    @property
+    def ended(self) -> bool:
+        return bool(self.view and self.view.outcome)

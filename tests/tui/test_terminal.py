@@ -1,0 +1,144 @@
+"""Terminals: which carry the screen, copying through them, losing them."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from octotui.tui.terminal import LONGEST_COPY, clipboard_sequence, settle_environment, why_not
+from octotui.tui.theme import theme_for
+from tests.cockpit_support import Recorded, enters
+
+
+@pytest.mark.parametrize(
+    ("term", "terminals", "fits"),
+    [
+        ("xterm-256color", True, True),
+        ("xterm", True, True),
+        ("dumb", True, False),
+        ("", True, False),
+        ("xterm-256color", False, False),
+    ],
+)
+def test_where_the_full_screen_fits(term: str, terminals: bool, fits: bool) -> None:
+    assert (why_not({"TERM": term}, terminals=terminals) == "") is fits
+
+
+def test_over_ssh_frames_are_few_unless_a_person_wants_them() -> None:
+    environment = {"SSH_CONNECTION": "1.2.3.4 5 6.7.8.9 22"}
+    settle_environment(environment)
+    assert environment["TEXTUAL_FPS"] == "15"
+    environment = {"SSH_CONNECTION": "x", "TEXTUAL_FPS": "30"}
+    settle_environment(environment)
+    assert environment["TEXTUAL_FPS"] == "30"
+    environment = {}
+    settle_environment(environment)
+    assert environment == {"TEXTUAL_ANIMATIONS": "none"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "theme"),
+    [
+        ({"TERM": "xterm-256color"}, "octotui"),
+        ({"TERM": "xterm", "COLORTERM": "truecolor"}, "octotui"),
+        ({"TERM": "screen"}, "ansi-dark"),
+        ({"TERM": "xterm-256color", "NO_COLOR": "1"}, "ansi-dark"),
+        ({"TERM": "xterm-256color", "TEXTUAL_THEME": "nord"}, "nord"),
+    ],
+)
+def test_few_colours_and_none_leave_the_terminal_its_own(
+    environment: dict[str, str], theme: str
+) -> None:
+    assert theme_for(environment, "") == theme
+
+
+def test_a_copy_passes_tmux_in_both_forms() -> None:
+    encoded = base64.b64encode("Größe".encode()).decode()
+    plain = f"\x1b]52;c;{encoded}\x07"
+    assert clipboard_sequence("Größe", tmux=False) == plain
+    assert clipboard_sequence("Größe", tmux=True) == (
+        plain + f"\x1bPtmux;\x1b\x1b]52;c;{encoded}\x07\x1b\\"
+    )
+    assert clipboard_sequence("x" * LONGEST_COPY, tmux=False) == ""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
+    monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path))
+    recorded = Recorded(tmp_path, "succeeded", enters("stopping"))
+    yield recorded
+    recorded.close()
+
+
+class Attached:
+    """``octotui attach`` in a terminal of its own."""
+
+    def __init__(self) -> None:
+        import pty
+
+        self.screen, terminal = pty.openpty()
+        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _TAKES_THE_TERMINAL, "attach"],
+            stdin=terminal, stdout=terminal, stderr=terminal,
+            start_new_session=True, env=environment,
+        )  # fmt: skip
+        os.close(terminal)
+        self.seen = ""
+
+    def until(self, pattern: str, seconds: float = 20.0) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not re.search(pattern, self.seen):
+            if select.select([self.screen], [], [], 0.1)[0]:
+                try:
+                    self.seen += os.read(self.screen, 65536).decode(errors="replace")
+                except OSError:  # the other end is closed
+                    break
+        assert re.search(pattern, self.seen), self.seen[-2000:]
+
+
+_TAKES_THE_TERMINAL = """
+import fcntl, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+from octotui.cli.main import main
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudo terminal")
+class TestLosingIt:
+    def test_a_closed_terminal_ends_the_client_within_a_second(self, run: Recorded) -> None:
+        attached = Attached()
+        attached.until("draining")
+        os.close(attached.screen)
+        begun = time.monotonic()
+        code = attached.process.wait(10)
+        assert time.monotonic() - begun < 1.0
+        assert code == 128 + signal.SIGHUP
+        assert run.commands() == []
+
+    def test_a_terminated_client_leaves_the_terminal_as_it_was(self, run: Recorded) -> None:
+        attached = Attached()
+        attached.until("draining")
+        attached.process.terminate()
+        attached.until(r"\x1b\[\?1049l")
+        assert attached.process.wait(10) == 128 + signal.SIGTERM
+        os.close(attached.screen)
+
+    def test_leaving_says_that_the_run_goes_on(self, run: Recorded) -> None:
+        attached = Attached()
+        attached.until("draining")
+        os.write(attached.screen, b"q")
+        attached.until("nothing was decided. The run goes on: draining")
+        assert attached.process.wait(10) == 130
+        os.close(attached.screen)
