@@ -1179,10 +1179,14 @@ function Invoke-Start($Parameters) {
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
     $parked = Get-Parked
     $wanted = @(Get-OctopusService)
+    $none = 'there is none on this node'
     if ($null -ne $parked) {
-        $ran = @($parked.services | Where-Object { $_.state -eq 'running' } | ForEach-Object { $_.name })
+        # One that was just starting was meant to run.
+        $ran = @($parked.services | Where-Object { $_.state -ne 'stopped' } | ForEach-Object { $_.name })
+        if ($ran.Count -eq 0) { $none = 'none ran when the node was parked' }
         $wanted = @($wanted | Where-Object { $ran -contains $_.name })
     }
+    if ($wanted.Count -eq 0) { return New-JobEnd 1 ([ordered]@{ services = @(Get-OctopusService) }) "no service was to be started: $none" }
     foreach ($service in $wanted) {
         if ($service.start_type -eq 'disabled') { Set-StartType $service.name 'manual' }
         if ($service.state -ne 'running') { Invoke-ServiceVerb 'start' $service.instance }

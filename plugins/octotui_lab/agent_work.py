@@ -68,9 +68,16 @@ async def start(run: JobRun, parameters: Parameters) -> JobEnd:
     host, deadline = run.host, run.deadline(parameters.number("timeout"))
     found = parked(host)
     wanted = agent_facts.services(host)["services"]
+    none = "there is none on this node"
     if found is not None:
-        ran = {s["name"] for s in found["services"] if s["state"] == "running"}
+        ran = {s["name"] for s in found["services"] if s["state"] != "stopped"}
+        if not ran:
+            none = "none ran when the node was parked"
         wanted = [service for service in wanted if service["name"] in ran]
+    if not wanted:
+        services = agent_facts.services(host)["services"]
+        problem = f"no service was to be started: {none}"
+        return JobEnd(1, {"services": services, "problem": problem})
     for service in wanted:
         if service["start_type"] == "disabled":
             host.set_start_type(service["name"], "manual")

@@ -236,8 +236,20 @@ async def test_only_what_ran_when_it_was_parked_is_started(lab: Lab) -> None:
     await lab.agent.job("stop", "stop", timeout=90)
     await lab.agent.call("park")
     job = await lab.agent.job("start", "start", timeout=90)
-    assert job["exit_code"] == 0
+    problem = "no service was to be started: none ran when the node was parked"
+    assert (job["exit_code"], job["result"]["problem"]) == (1, problem)
     assert lab.world.truth()["nodes"]["OCTO1"]["service"] == "stopped"
+
+
+async def test_what_was_starting_when_it_was_parked_is_started(lab: Lab) -> None:
+    await lab.drain()
+    await lab.agent.job("stop", "stop", timeout=90)
+    lab.world.start_service("OCTO1", "Start-Service")
+    found = await lab.agent.call("park")
+    assert found["services"][0]["state"] == "starting"
+    await lab.agent.job("again", "stop", timeout=90)
+    assert (await lab.agent.job("start", "start", timeout=90))["exit_code"] == 0
+    assert lab.world.truth()["nodes"]["OCTO1"]["service"] == "running"
 
 
 async def test_installing(lab: Lab) -> None:

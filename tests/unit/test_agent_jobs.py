@@ -250,6 +250,25 @@ def test_start_starts_what_ran_when_the_node_was_parked(node: Node) -> None:
     assert node.read("services/OctopusDeploy: Two/state") == "stopped"
 
 
+@pytest.mark.parametrize("state", ["running", "starting", "stopping", "paused"])
+def test_start_takes_every_state_but_stopped_for_having_run(node: Node, state: str) -> None:
+    node.service("OctopusDeploy", "OctopusServer", state)
+    node.call("park")
+    node.job("s", "stop", timeout=5)
+    assert node.job("t", "start", timeout=5)["exit_code"] == 0
+    assert node.read("services/OctopusDeploy/state") == "running"
+
+
+def test_start_of_nothing_has_not_done_what_its_name_says(node: Node) -> None:
+    node.service("OctopusDeploy", "OctopusServer", "stopped")
+    node.call("park")
+    job = node.job("t", "start", timeout=5)
+    problem = "no service was to be started: none ran when the node was parked"
+    assert (job["exit_code"], job["result"]["problem"]) == (1, problem)
+    assert [service["state"] for service in job["result"]["services"]] == ["stopped"]
+    assert not (node.world / "octopus-calls").exists()
+
+
 def test_start_says_what_does_not_run(node: Node) -> None:
     node.service("OctopusDeploy", "OctopusServer", "stopped", "automatic")
     node.write("start-fails")
