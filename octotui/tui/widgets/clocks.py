@@ -60,7 +60,7 @@ def _pieces(view: RunView, now: float, long: bool) -> list[Piece]:
     pieces: list[Piece] = []
     for name, title, expectation, end in _CLOCKS:
         taken, expected = getattr(clocks, name), estimate.get(expectation)
-        ended = getattr(view, end) is not None or view.ended_at is not None
+        reached = getattr(view, end) is not None
         if pieces:
             pieces.append(("   ", "plain"))
         # Nothing yet: what is expected is all that can be said.
@@ -71,13 +71,13 @@ def _pieces(view: RunView, now: float, long: bool) -> list[Piece]:
             pieces += [(f"{title} ", "dim"), (text, "dim")]
             continue
         late = expected is not None and int(taken) > int(expected)
-        style = "warn" if late else ("good" if ended else "busy")
+        style = "warn" if late else ("good" if reached else "busy")
         pieces += [(f"{title} ", "plain"), (duration(int(taken)), style)]
         if expected:
             of = " of about " if long else "/"
             pieces.append((f"{of}{duration(expected)}", "dim"))
         if late:
             pieces.append((f" {duration(int(taken) - int(expected))} over", "warn"))
-        if ended and long:
+        if reached and long:
             pieces.append((" ✓", "good"))
     return pieces

@@ -91,6 +91,8 @@ def status_line(
     pieces: list[Piece] = [("▼ follow", "good")] if following else [("● stands", "warn")]
     if not following and new:
         pieces.append((f"  {new} new below, end follows", "warn"))
+    if note:
+        pieces.append((f"  {note}", "warn"))
     if selecting:
         pieces.append(("  selecting, y copies", "busy"))
     chosen = buffer.filter
@@ -107,6 +109,4 @@ def status_line(
         pieces.append((f"  {buffer.shown} of {len(buffer)} lines", "dim"))
     if wanted:
         pieces.append((f"  search {wanted}, n next, N previous", "dim"))
-    if note:
-        pieces.append((f"  {note}", "warn"))
     return pieces
