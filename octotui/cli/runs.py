@@ -16,6 +16,7 @@ from octotui.cli.follow import commands_help
 from octotui.cli.lines import duration
 from octotui.run.control import check_command
 from octotui.run.directory import RunDirectory
+from octotui.run.foretelling import refuse_impossible
 from octotui.run.journal import Journal
 from octotui.run.process import is_alive, start
 from octotui.run.request import resume_run
@@ -124,6 +125,7 @@ def control(run: str, command: str, argument: str) -> None:
             view = fold(journal.events())
             if view.exit_code not in (None, 4):
                 raise OctotuiError(f"run {directory.run_id} has ended: {view.outcome}")
+            refuse_impossible(journal, command, argument)
             journal.command(command, argument, getpass.getuser())
             click.echo(
                 f"Nobody carries out {directory.run_id} now. The command is noted and comes "

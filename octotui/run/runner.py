@@ -82,6 +82,7 @@ class Runner:
         self._seen: Seen | None = None
         self._lock: ClusterLock | None = None
         self._refused = False
+        self._refusals: list[str] = []  # of commands that were given while nobody ran it
         self._worst_lag = 0.0  # how late the event loop ever was: a starved loop shows here
         self._announced: deque[Event] = deque()
 
@@ -133,14 +134,27 @@ class Runner:
         """Goes on where the run stopped: that somebody takes it up is what it waited for.
 
         A command that was given while nobody ran it comes first, and looking comes before that.
+        Where one is refused the run stays where it is: going on is not what was asked for.
         """
         state = self._machine.state
         if state in WAITING:
             await self._way_back.observe(self._machine.marks)
-        self._steering.take_pending()
+        self._refusals = self._steering.take_pending()
+        if self._refusals and self._machine.state == state:
+            await self._stay(state)
+            return
         goes_on = {"needs_person": "retry", "held": "release", "ready": "recheck"}
         if self._machine.state == state and state in goes_on:
             self._machine.fire(goes_on[state])
+
+    async def _stay(self, state: str) -> None:
+        """Lets a person decide: a phase that died half-way waits, too, and does not back out."""
+        marks = self._machine.marks
+        if state in BY_NAME and state not in ("preflight", "ready"):
+            if not (marks.wants_abort or marks.wants_rollback):
+                marks.backs_out = False
+            await self._fail(state)
+            marks.backs_out = self._settings.backs_out
 
     async def _with_chores(self) -> None:
         """The run, and beside it what listens to people and tells plugins.
@@ -225,6 +239,8 @@ class Runner:
         code = EXIT_CODES[outcome]
         possible = self._machine.possible()
         lines = closing_lines(outcome, self._ledger, self._journal.run_id, possible)
+        if code == EXIT_CODES["needs_person"]:
+            lines[1:1] = self._refusals
         if self._refused and self._seen:
             lines += [judged.as_text() for judged in self._seen.findings if judged.refuses]
         self._append(
@@ -292,7 +308,8 @@ class Runner:
 
     def _approved(self) -> bool:
         """By --yes, or by a person who saw this very plan."""
-        return self._settings.approved or self._steering.approved == self._ledger.plan
+        by_option = self._settings.approved and not self._refusals
+        return by_option or self._steering.approved == self._ledger.plan
 
     async def _is_another_world(self) -> bool:
         """Whether the plan that was approved was made for another world than there is now."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from octotui.api.errors import OctotuiError
 from octotui.run.control import check_command
-from octotui.run.journal import Command, Journal
+from octotui.run.journal import Journal
 from octotui.run.ledger import Ledger
 from octotui.run.phase_runner import Append
 from octotui.upgrade.machine import RunMachine
@@ -19,7 +19,7 @@ class Steering:
     """Takes commands from the journal and carries them out through the machine.
 
     ``approved`` is the plan that a person saw and approved. ``taken`` is set after each command.
-    ``interrupt`` stops the steps that can be stopped half-way without harm.
+    ``interrupt`` stops the steps that can be stopped half-way without harm. ``append`` journals.
     """
 
     def __init__(
@@ -43,14 +43,19 @@ class Steering:
         self.taken.clear()
         await self.taken.wait()
 
-    def take_pending(self) -> None:
-        """Takes every command that nobody has answered; each answer is journalled."""
+    def take_pending(self) -> list[str]:
+        """Takes every command that nobody has answered; each answer is journalled.
+
+        Returns what was refused, a sentence for each.
+        """
+        refusals = []
         for command in self._journal.pending_commands():
             try:
-                check_command(command.command, command.argument)
-                answer = self._obey(command)
+                answer = self.obey(command.command, command.argument)
             except OctotuiError as error:
                 answer = f"refused: {error}"
+                text = f"{command.command} {command.argument}".strip()
+                refusals.append(f"'{text}' was refused: {str(error).rstrip('.')}.")
             self._append(
                 "run",
                 "command",
@@ -64,19 +69,24 @@ class Steering:
             )
             self._journal.answer(command.id, answer)
             self.taken.set()
+        return refusals
 
-    def _obey(self, command: Command) -> str:
-        """Carries out a command, or takes note of it; the sentence says what came of it."""
+    def obey(self, command: str, argument: str) -> str:
+        """Carries out a command, or takes note of it; the sentence says what came of it.
+
+        Raises OctotuiError where it is refused.
+        """
+        check_command(command, argument)
         machine = self._machine
         marks = machine.marks
-        match command.command:
+        match command:
             case "approve":
                 if machine.state != "ready":
                     machine.fire("approve")  # refuses, and says what is possible
                 self.approved = self._ledger.plan
                 return "approved"
             case "hold":
-                return self._hold(command.argument)
+                return self._hold(argument)
             case "release":
                 if machine.state == "held":
                     marks.hold -= {marks.waiting_phase}
@@ -85,9 +95,9 @@ class Steering:
                 marks.hold = frozenset()
                 return "every hold is dropped"
             case "leave-out":
-                return self._leave_out(command.argument)
+                return self._leave_out(argument)
             case "rollback" | "abort" if self._is_working():
-                return self._break_off(command.command)
+                return self._break_off(command)
             case name:
                 return f"the run is now {machine.fire(name)}"
 
