@@ -1104,6 +1104,8 @@ function Invoke-MsiInstall($Parameters) {
     # A backslash before the closing quotation mark would escape it.
     $directory = (Get-TextParameter $Parameters 'install_directory').TrimEnd('\', '/')
     foreach ($value in $path, $directory) { Assert-Quotable $value }
+    $wanted = ''
+    if ($null -ne $Parameters.PSObject.Properties['version']) { $wanted = Get-TextParameter $Parameters 'version' }
     $log = Join-Path $JobFolder 'msi.log'
     $result = [ordered]@{ version = ''; product_code = ''; log = $log; missing = @() }
     if (-not [System.IO.File]::Exists($path)) { return New-JobEnd 1 $result "there is no file $path" }
@@ -1112,7 +1114,9 @@ function Invoke-MsiInstall($Parameters) {
     try {
         $hash = Get-StreamHash $stream
         if ($hash -ne $expected) { return New-JobEnd 1 $result "$path has the hash $hash, not $expected" }
-        $code = Invoke-Msi "/i `"$path`"" $log "RUNMANAGERONEXIT=no INSTALLLOCATION=`"$directory`""
+        $properties = "RUNMANAGERONEXIT=no INSTALLLOCATION=`"$directory`""
+        if (Test-ToReinstall $directory $wanted) { $properties += ' REINSTALL=ALL REINSTALLMODE=amus' }
+        $code = Invoke-Msi "/i `"$path`"" $log $properties
     }
     finally { $stream.Dispose() }
     $problem = Get-MsiProblem $code
@@ -1122,6 +1126,15 @@ function Invoke-MsiInstall($Parameters) {
     if (-not $problem -and -not $result.version) { $problem = "msiexec ended with $code, but $ServerProgram is not in $directory" }
     if (-not $problem -and $result.missing.Count) { $problem = "msiexec ended with $code, but $($result.missing.Count) files are missing" }
     return New-JobEnd $code $result $problem
+}
+
+# Whether the package to install is installed already: Windows then copies nothing, also where files are
+# missing, unless it is told to reinstall. Of a package that is not yet installed that would leave out
+# everything. No program at all beside an installed product is an installation of ours that failed: a
+# node without one is never upgraded.
+function Test-ToReinstall([string]$Directory, [string]$Version) {
+    if (-not $Version -or -not (Get-ProductCode)) { return $false }
+    return @('', $Version) -ccontains (Get-FileVersion (Join-Path $Directory $ServerProgram))
 }
 
 function Invoke-MsiUninstall($Parameters) {

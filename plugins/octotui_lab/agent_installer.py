@@ -36,11 +36,16 @@ async def msi_install(run: JobRun, parameters: Parameters) -> JobEnd:
     directory = parameters.text("install_directory").rstrip("\\/")
     checked_argument(path)
     checked_argument(directory)
+    wanted = parameters.text("version") if "version" in parameters.values else ""
     log = run.folder / "msi.log"
     result: dict[str, Any] = {"version": "", "product_code": "", "log": str(log), "missing": []}
     if problem := _not_the_package(path, expected):
         return JobEnd(1, {**result, "problem": problem})
     properties = ["RUNMANAGERONEXIT=no", f'INSTALLLOCATION="{directory}"']
+    installed = run.host.file_version(f"{directory}/{_SERVER}")
+    if wanted and run.host.node.product_code and installed in {"", wanted}:
+        # Windows copies nothing of a package that is installed already, unless it is told to.
+        properties += ["REINSTALL=ALL", "REINSTALLMODE=amus"]
     exit_code = await _msiexec(run, ["/i", f'"{path}"'], log, properties)
     problem = _problem(exit_code)
     result["version"] = run.host.file_version(f"{directory}/{_SERVER}")

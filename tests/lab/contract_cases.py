@@ -16,6 +16,7 @@ _STAGE = {
     "size": None,
 }
 _INSTALL = {"path": _PACKAGE, "sha256": f"<sha {TARGET}>", "install_directory": "<install>"}
+_VERSIONED = {**_INSTALL, "version": TARGET}
 _PROVE = {"path": _PACKAGE, "sha256": f"<sha {TARGET}>", "signer": "same-as-installed"}
 _INSTANCE = {"instance": "OctopusServer"}
 _NOBODY = {"instance": "Nobody"}
@@ -255,6 +256,20 @@ CASES = (
         for code in (1602, 1603, 1618, 1620, 1625, 1638, 1641, 3010)
     ),
     Case("install incompletely", (_THERE, _INSTALLED), ("node1:msi-incomplete",)),
+    Case(
+        "mend an incomplete installation",
+        (
+            _THERE,
+            RunJob("msi-install", _VERSIONED, id="install"),
+            RunJob("msi-install", _INSTALL, id="maintained"),
+            RunJob("msi-install", _VERSIONED, id="mended"),
+        ),
+        ("node1:msi-incomplete,times=1",),
+    ),
+    Case(
+        "install a version that is no text",
+        (_THERE, RunJob("msi-install", {**_INSTALL, "version": 7}, id="install")),
+    ),
     Case("install a missing file", (_INSTALLED,)),
     Case(
         "install a tampered file",

@@ -7,6 +7,7 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -58,7 +59,9 @@ class Lab:
         assert job["exit_code"] == 0, job
         return str(job["result"]["path"])
 
-    async def install(self, version: str = PATCH, job_id: str = "install") -> dict[str, object]:
+    async def install(
+        self, version: str = PATCH, job_id: str = "install", version_told: str = PATCH
+    ) -> dict[str, Any]:
         path = await self.stage(version)
         sha256 = package(version).sha256
         await self.agent.call("prove-file", path=path, sha256=sha256, signer="same-as-installed")
@@ -68,6 +71,7 @@ class Lab:
             path=path,
             sha256=sha256,
             install_directory=str(self.host.install_directory),
+            version=version_told,
         )
 
 
@@ -286,6 +290,17 @@ async def test_an_incomplete_installation_names_what_is_missing(tmp_path: Path) 
     job = await lab.install()
     assert job["exit_code"] == 0
     assert job["result"]["missing"] == ["Octopus.Core.dll"]
+
+
+async def test_an_incomplete_installation_is_mended_by_reinstalling_only(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, "node1:msi-incomplete,times=1")
+    await lab.drain()
+    missing = []
+    for number, version in enumerate(("", "", PATCH)):
+        job = await lab.install(job_id=f"install-{number}", version_told=version)
+        missing.append(job["result"]["missing"])
+        assert job["exit_code"] == 0
+    assert missing == [["Octopus.Core.dll"], ["Octopus.Core.dll"], []]
 
 
 async def test_a_file_that_was_changed_after_its_proof_is_not_installed(lab: Lab) -> None:

@@ -378,6 +378,34 @@ def test_msi_install_says_what_is_there_afterwards(node: Node) -> None:
     ]
 
 
+REINSTALL = ["REINSTALL=ALL", "REINSTALLMODE=amus"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "installed", "added"),
+    [
+        ({"version": "2025.2.13071"}, True, REINSTALL),
+        ({"version": "2025.3.14287"}, True, []),
+        ({"version": "2025.2.13071"}, False, []),
+        ({}, True, []),
+    ],
+)
+def test_what_is_installed_already_is_reinstalled(
+    node: Node, wanted: dict[str, str], installed: bool, added: list[str]
+) -> None:
+    if not installed:
+        tree = node.registry.read_text().replace("Octopus Deploy Server", "Another Server")
+        node.registry.write_text(tree)
+    install(node, **wanted)
+    assert node.read("msiexec").splitlines()[8:] == added
+
+
+def test_an_installed_product_without_its_program_is_reinstalled(node: Node) -> None:
+    (node.install_directory / "Octopus.Server.exe").unlink()
+    install(node, version="2025.3.14287")
+    assert node.read("msiexec").splitlines()[8:] == REINSTALL
+
+
 @pytest.mark.parametrize(("code", "succeeded"), [(194, False), (66, False)])
 def test_the_installers_own_code_is_the_jobs(node: Node, code: int, succeeded: bool) -> None:
     # Programs end with eight bits here; whole codes are proved with the lab.

@@ -90,7 +90,10 @@ def _install(
         return code
     yield duration
     took(action, cluster.now - action["at"])
-    _take_effect(cluster, node, package)
+    # Maintenance of what is installed copies nothing unless told to reinstall; told so of a package
+    # that is not installed, Windows finds none of its features to reinstall.
+    if ("REINSTALL" in args.properties) == (package.product_code == node.product_code):
+        _take_effect(cluster, node, package)
     if code in _RESTART_CODES:
         node.pending_reboot.append("PendingFileRenameOperations")
     program.log.append("Installation completed successfully.")
