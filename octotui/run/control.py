@@ -21,7 +21,7 @@ class ControlCommand:
 
 COMMANDS: Final = (
     ControlCommand("hold", "stop before the next phase, or before PHASE", "PHASE", True),
-    ControlCommand("release", "go on after a hold; while steps run, drop every hold"),
+    ControlCommand("release", "go on after a hold; 'release all' drops every hold", "all", True),
     ControlCommand("retry", "do again what failed, after looking at what was done"),
     ControlCommand("leave-out", "go on without NODE, which stays stopped and parked", "NODE"),
     ControlCommand("rollback", "put the old version back, without a restore"),
@@ -44,6 +44,11 @@ def check_command(name: str, argument: str) -> None:
         raise OctotuiError(f"'{name}' takes nothing more, but was given '{argument}'")
     if command.argument and not argument and not command.optional:
         raise OctotuiError(f"'{name}' needs {command.argument}")
+    if name == "release" and argument not in ("", "all"):
+        raise OctotuiError(
+            f"'release' takes nothing, or all, but was given '{argument}'",
+            next_step="'release' goes on after a hold, 'release all' drops every hold",
+        )
     if name == "hold" and argument not in ("", "next", *HOLDABLE):
         raise OctotuiError(
             f"there is no phase '{argument}' to hold before",

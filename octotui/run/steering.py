@@ -78,7 +78,6 @@ class Steering:
         """
         check_command(command, argument)
         machine = self._machine
-        marks = machine.marks
         match command:
             case "approve":
                 if machine.state != "ready":
@@ -88,12 +87,7 @@ class Steering:
             case "hold":
                 return self._hold(argument)
             case "release":
-                if machine.state == "held":
-                    marks.hold -= {marks.waiting_phase}
-                    machine.fire("release")
-                    return f"goes on with {machine.state}"
-                marks.hold = frozenset()
-                return "every hold is dropped"
+                return self._release(every=argument == "all")
             case "leave-out":
                 return self._leave_out(argument)
             case "rollback" | "abort" if self._is_working():
@@ -153,6 +147,24 @@ class Steering:
             )
         machine.marks.hold |= {phase}
         return f"will hold before {phase}"
+
+    def _release(self, *, every: bool) -> str:
+        """Goes on after the hold that the run is in. Only ``every`` drops those that are ahead:
+
+        typed twice on a slow line, a plain release must not lose the next one.
+        """
+        machine, marks = self._machine, self._machine.marks
+        held = machine.state == "held"
+        if not held and not every:
+            ahead = ", ".join(phase for phase in HOLDABLE if phase in marks.hold)
+            raise OctotuiError(
+                f"the run is not held, it is {machine.state}",
+                next_step=f"It will hold before {ahead}; 'release all' drops that" if ahead else "",
+            )
+        marks.hold = frozenset() if every else marks.hold - {marks.waiting_phase}
+        if not held:
+            return "every hold is dropped"
+        return f"goes on with {machine.fire('release')}" + (", without a hold" if every else "")
 
     def _leave_out(self, node: str) -> str:
         if node not in self._ledger.failed_nodes:
