@@ -8,7 +8,6 @@ import time
 
 import click
 
-from octotui.api.errors import OctotuiError
 from octotui.cli.lines import duration, finding_line
 from octotui.cli.upgrade import checked_profile
 from octotui.run.findings import Judged
@@ -53,6 +52,7 @@ def plan(profile: str, to: str, as_json: bool, mermaid: bool, waive: tuple[str, 
         click.echo(_mermaid(phases))
     else:
         _print_plan(made, phases)
+        _print([judged for judged in findings if judged.finding.result in ("warn", "fail")])
     return 0
 
 
@@ -93,12 +93,6 @@ def _print_plan(made: Plan, phases: list[str]) -> None:
         f"{duration(estimate.maintenance_seconds)}. "
         + ("Typical values." if not estimate.based_on_runs else "")
     )
-    if made.installed is None:
-        raise OctotuiError(
-            f"the package of {made.from_version} cannot be had",
-            meaning="Once a package is installed there is no way back without it",
-            next_step="Put it into the source, or accept that",
-        )
 
 
 def _mermaid(phases: list[str]) -> str:

@@ -11,6 +11,7 @@ from octotui_checks.disk_space import DiskSpaceCheck
 from octotui_checks.license import LicenseCheck
 from octotui_checks.nodes_reachable import NodesReachableCheck
 from octotui_checks.versions import VersionsCheck
+from octotui_checks.way_back import WayBackCheck
 
 octotui_api = 1
 
@@ -25,4 +26,5 @@ def octotui_checks() -> Sequence[Check]:
         DiskSpaceCheck(),
         LicenseCheck(),
         DatabaseRightsCheck(),
+        WayBackCheck(),
     ]

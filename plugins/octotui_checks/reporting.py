@@ -30,7 +30,7 @@ class Reporter:
 
 
 def reason(facts: Facts, subject: str) -> str:
-    """Why ``subject`` (cluster, database, target) is not among the facts."""
+    """Why ``subject`` (cluster, database, target, installed) is not among the facts."""
     return (facts.problems.get(subject) or "no reason was given").rstrip(". ")
 
 

@@ -170,6 +170,17 @@ CASES = [
         "there is no package to install: version 2025.9.1 is not offered",
     ),
     case("versions", "the API is silent", silent(FINE), "fail", "unknown: connection refused"),
+    case("way-back", "the old package is there", FINE, "pass", "2025.2.13071 can be had"),
+    case(
+        "way-back",
+        "the old package is gone",
+        replace(FINE, installed=None, problems={"installed": "2025.2.13071 is not offered."}),
+        "fail",
+        "2025.2.13071 cannot be had: 2025.2.13071 is not offered; once",
+        "no way back",
+        "--waive way-back",
+    ),
+    case("way-back", "the API is silent", silent(FINE), "skip", "see versions"),
     case("cluster-nodes", "the same nodes", FINE, "pass", "OCTO1 and OCTO2"),
     case(
         "cluster-nodes",
