@@ -38,6 +38,8 @@ class ClusterNodesCheck:
             *_members(nodes, cluster),
             *_wrong_instances(facts, cluster),
             *_other_databases(facts, cluster),
+            *_unsettled(nodes),
+            *_first_stopped(facts),
         ]
         if findings:
             return findings
@@ -105,6 +107,33 @@ def _wrong_instances(facts: Facts, cluster: ClusterFacts) -> Iterator[Finding]:
                 "Correct the node's instance in the profile",
                 name,
             )
+
+
+def _unsettled(nodes: Mapping[str, NodeFacts]) -> Iterator[Finding]:
+    """Services on their way: what an upgrade finds now is not what it would put back."""
+    for name, node in nodes.items():
+        if moving := [s for s in node.services.services if s.state in ("starting", "stopping")]:
+            yield _REPORT.failed(
+                f"not settled: {listed([f'service {s.name} is {s.state}' for s in moving])}",
+                "Wait until it runs or is stopped, then check again",
+                name,
+            )
+
+
+def _first_stopped(facts: Facts) -> Iterator[Finding]:
+    """What does not run before cannot be proved to run after: found out behind the database."""
+    node = facts.readable_nodes.get(facts.first_node)
+    if node is None:
+        return
+    meant = facts.instances.get(facts.first_node)
+    ours = [s for s in node.services.services if meant in (None, s.instance)]
+    if not any(s.state in ("running", "starting", "stopping") for s in ours):
+        which = f"instance {meant}" if meant else "Octopus Server"
+        yield _REPORT.failed(
+            f"{which} does not run, and this node upgrades the database and must serve first",
+            "Start its service and see that it serves, or name another node in [upgrade] first",
+            facts.first_node,
+        )
 
 
 def _no_member(node: NodeFacts) -> str:

@@ -73,6 +73,14 @@ def neighbour(server: str, name: str, node_name: str) -> Facts:
     return with_node(FINE, "OCTO2", instances=(example_instance("OCTO2"), other))
 
 
+def serving(state: str, node: str) -> Facts:
+    """A node's service in another state."""
+    known = FINE.readable_nodes[node].services
+    (service,) = known.services
+    changed = replace(known, services=(replace(service, state=state),))  # type: ignore[arg-type]
+    return with_node(FINE, node, services=changed)
+
+
 def license_of(compliant: bool | None, **more: str) -> Facts:
     license = License(compliant, "3 of 2 nodes are used.", "2027-06-30")
     return with_cluster(FINE, license=license, **more)
@@ -182,6 +190,40 @@ CASES = [
     ),
     case("way-back", "the API is silent", silent(FINE), "skip", "see versions"),
     case("cluster-nodes", "the same nodes", FINE, "pass", "OCTO1 and OCTO2"),
+    case(
+        "cluster-nodes",
+        "a service that is starting on OCTO1",
+        serving("starting", "OCTO1"),
+        "fail",
+        "service OctopusDeploy is starting",
+        "Wait",
+        node="OCTO1",
+    ),
+    case(
+        "cluster-nodes",
+        "a service that is stopping on OCTO2",
+        serving("stopping", "OCTO2"),
+        "fail",
+        "service OctopusDeploy is stopping",
+        "Wait",
+        node="OCTO2",
+    ),
+    case(
+        "cluster-nodes",
+        "the first node is stopped",
+        serving("stopped", "OCTO1"),
+        "fail",
+        "does not run",
+        "[upgrade] first",
+        node="OCTO1",
+    ),
+    case(
+        "cluster-nodes",
+        "the instances that are meant run",
+        replace(FINE, instances={"OCTO1": "OctopusServer", "OCTO2": "OctopusServer"}),
+        "pass",
+    ),
+    case("cluster-nodes", "another node is stopped", serving("stopped", "OCTO2"), "pass"),
     case(
         "cluster-nodes",
         "the profile means another instance of the host than the cluster does",
