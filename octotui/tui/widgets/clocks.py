@@ -34,9 +34,9 @@ class Clocks(Widget):
         """Shows the clocks as they stand now, epoch seconds."""
         self._shown = (view, now)
         pieces = clock_pieces(view, now, self.size.width)
-        if region := changed(self._pieces, pieces, 0, self.size.width):
+        if regions := changed(self._pieces, pieces, 0, self.size.width):
             self._pieces = pieces
-            self.refresh(region)
+            self.refresh(*regions)
 
     def on_resize(self) -> None:
         if self._shown:

@@ -143,8 +143,8 @@ class NodeGrid(ScrollView, can_focus=True):
                 continue
             if before.name != after.name:
                 regions.append(Region(0, y, width, 1))
-            elif region := changed(self._pieces(before), self._pieces(after), y, width):
-                regions.append(region)
+            else:
+                regions += changed(self._pieces(before), self._pieces(after), y, width)
         if regions:
             self.refresh(*regions)
 

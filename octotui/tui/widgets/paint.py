@@ -35,6 +35,8 @@ CSS: Final = """
     & > .hit { text-style: underline bold; }
 """
 
+_NEAR: Final = 8
+
 
 def fit(text: str, width: int) -> str:
     """The text in exactly this many cells, with a mark where it was cut."""
@@ -67,18 +69,25 @@ def strip(widget: Widget, pieces: Sequence[Piece], width: int, over: str = "") -
     return Strip(segments).adjust_cell_length(width, blank)
 
 
-def changed(old: Sequence[Piece], new: Sequence[Piece], y: int, width: int) -> Region | None:
-    """Where two versions of a line differ: from the first cell to the last, or None."""
+def changed(old: Sequence[Piece], new: Sequence[Piece], y: int, width: int) -> list[Region]:
+    """The parts in which two versions of a line differ; parts that are near are one.
+
+    Moving the cursor costs about as much as ``_NEAR`` cells.
+    """
     if old == new:
-        return None
+        return []
     before, after = _cells(old), _cells(new)
-    length = max(len(before), len(after))
+    length = min(width, max(len(before), len(after)))
     before += [(" ", "plain")] * (length - len(before))
     after += [(" ", "plain")] * (length - len(after))
-    begin = next((n for n in range(length) if before[n] != after[n]), length)
-    end = next((n for n in range(length, begin, -1) if before[n - 1] != after[n - 1]), begin)
-    end = min(end, width)
-    return Region(begin, y, end - begin, 1) if begin < end else None
+    parts: list[list[int]] = []
+    for x in range(length):
+        if before[x] != after[x]:
+            if parts and x - parts[-1][1] <= _NEAR:
+                parts[-1][1] = x + 1
+            else:
+                parts.append([x, x + 1])
+    return [Region(begin, y, end - begin, 1) for begin, end in parts]
 
 
 def _cells(pieces: Sequence[Piece]) -> list[Piece]:

@@ -150,7 +150,7 @@ class StepMatrix(ScrollView, can_focus=True):
         regions: list[Region] = [
             region
             for y, line in enumerate(self._lines)
-            if (region := changed(old[y], line, y, width)) is not None
+            for region in changed(old[y], line, y, width)
         ]
         if regions:
             self.refresh(*regions)

@@ -36,9 +36,7 @@ class PhaseTimeline(Widget):
         width = self.size.width
         old, self._lines = self._lines, self._compose_lines(view, now, width)
         regions = [
-            region
-            for y in range(HEIGHT)
-            if (region := changed(old[y], self._lines[y], y, width)) is not None
+            region for y in range(HEIGHT) for region in changed(old[y], self._lines[y], y, width)
         ]
         if regions:
             self.refresh(*regions)
