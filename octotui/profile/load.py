@@ -75,7 +75,9 @@ def _read(path: Path) -> str:
         message = f"byte 0x{data[error.start]:02x} is no UTF-8; save the file as UTF-8"
         raise _unreadable(path, message, line, column) from None
     if not text.strip():
-        raise _unreadable(path, "it is empty; `octotui init` writes a profile", 1, 1)
+        raise _unreadable(
+            path, "it is empty; profiles/single.toml and profiles/cluster.toml show one", 1, 1
+        )
     return text.replace("\r\n", "\n")
 
 

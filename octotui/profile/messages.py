@@ -57,7 +57,9 @@ def explain(error: ErrorDetails, model: type[BaseModel], path: KeyPath) -> tuple
         return "must not be empty: at least one is needed", ""
     message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message = re.sub(r"^Input should (be )?", r"must \1", message)
-    return message[:1].lower() + message[1:], ""
+    candidates = error.get("ctx", {}).get("candidates", ())
+    meant = closest(value, candidates) if isinstance(value, str) else ""
+    return message[:1].lower() + message[1:], meant
 
 
 def _not_among(expected: str, value: object, path: KeyPath) -> tuple[str, str]:

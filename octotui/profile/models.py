@@ -17,6 +17,7 @@ from pydantic import (
     Tag,
     WithJsonSchema,
 )
+from pydantic_core import PydanticCustomError
 
 from octotui.api.secrets import SecretReference
 
@@ -98,9 +99,26 @@ def _at_least_one(nodes: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _wanted_version(text: str) -> str:
-    if not re.fullmatch(r"latest|latest-minor|latest-patch|\d+\.\d+\.\d+", text, re.ASCII):
-        raise ValueError('must be "latest", "latest-minor", "latest-patch" or a full version')
+    words = ("latest", "latest-minor", "latest-patch")
+    if text not in words and not re.fullmatch(r"\d+\.\d+\.\d+", text, re.ASCII):
+        raise PydanticCustomError(
+            "wanted_version",
+            'must be "latest", "latest-minor", "latest-patch" or a full version',
+            {"candidates": words},
+        )
     return text
+
+
+def _reboot(value: object) -> object:
+    if isinstance(value, str) and value != "ask":
+        raise ValueError('must be "ask": this version does not restart Windows yet, it tells who')
+    return value
+
+
+def _trust(_: object) -> None:
+    raise ValueError(
+        "must be left out: this version does not do it yet, a node trusts whom its Windows trusts"
+    )
 
 
 Duration: TypeAlias = Annotated[
@@ -153,7 +171,7 @@ class UpgradeSection(Section):
     rollout: Literal["first-node", "all-nodes"] = "first-node"
     reopen: Literal["all-verified", "first-verified"] = "all-verified"
     on_failure: Literal["ask", "back-out"] = "ask"
-    reboot: Literal["ask", "allow", "never"] = "ask"
+    reboot: Annotated[Literal["ask"], BeforeValidator(_reboot)] = "ask"
     hold: tuple[HoldablePhase, ...] = Field(default=("migrating",), strict=False)
     drain: DrainSection = DrainSection()
 
@@ -171,10 +189,8 @@ class PackageSection(Section):
         min_length=1,
         description="A certificate subject, or same-as-installed.",
     )
-    trust: Path | None = Field(
-        default=None,
-        strict=False,
-        description="File of a root certificate to trust for packages alone.",
+    trust: Annotated[None, BeforeValidator(_trust)] = Field(
+        default=None, description="Not in this version: a root certificate for packages alone."
     )
 
 

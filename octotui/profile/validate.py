@@ -51,7 +51,7 @@ def validate(path: Path, text: ProfileText, data: dict[str, Any], providers: Pro
         path=path.absolute(),
         octopus=_absolute(file.octopus, folder),
         upgrade=file.upgrade,
-        package=_absolute(file.package, folder),
+        package=file.package,
         jobs=file.jobs,
         nodes=tuple(
             _node(section, _settled(transport, folder))
@@ -231,13 +231,9 @@ def _check_first(checking: Checking, data: Mapping[str, Any], nodes: list[Any]) 
 
 
 def _check_files(checking: Checking, file: ProfileFile, folder: Path) -> None:
-    files: tuple[tuple[KeyPath, Path | None], ...] = (
-        (("octopus", "ca"), file.octopus.ca),
-        (("package", "trust"), file.package.trust),
-    )
-    for path, name in files:
-        if name is not None and not _is_file(folder / name):
-            checking.point(path, f"there is no file {folder / name}")
+    ca = file.octopus.ca
+    if ca is not None and not _is_file(folder / ca):
+        checking.point(("octopus", "ca"), f"there is no file {folder / ca}")
 
 
 def _is_file(path: Path) -> bool:

@@ -164,10 +164,9 @@ def test_examples_load_with_the_plugins_that_are_installed(path: Path) -> None:
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_what_the_examples_have_as_comments_is_valid_too(path: Path, tmp_path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    for option in ('# ca = "', '# trust = "', "# hold = ["):
+    for option in ('# ca = "', "# hold = ["):
         text = text.replace(option, option.removeprefix("# "))
     (tmp_path / "example-root.pem").write_text("x")
-    (tmp_path / "example-publisher.cer").write_text("x")
     (tmp_path / path.name).write_text(text, encoding="utf-8")
     load_profile(tmp_path / path.name, FakeProviders())
 
