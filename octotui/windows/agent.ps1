@@ -217,8 +217,10 @@ function Get-SystemProgram([string]$Name) {
 }
 
 # Runs a program to its end, gives each line of output to $Take as it comes, returns the exit code.
-# Start-Process -Wait would also wait for every service that an installer starts.
-function Invoke-Program([string]$Program, [string]$Arguments, [scriptblock]$Take) {
+# Start-Process -Wait would also wait for every service that an installer starts. Null where it has not
+# ended after $Seconds; it is then left alone.
+function Invoke-Program([string]$Program, [string]$Arguments, [scriptblock]$Take, [double]$Seconds = [double]::PositiveInfinity) {
+    $watch = [System.Diagnostics.Stopwatch]::StartNew()
     $start = [System.Diagnostics.ProcessStartInfo]::new($Program, $Arguments)
     $start.UseShellExecute = $false
     $start.CreateNoWindow = $true
@@ -233,7 +235,9 @@ function Invoke-Program([string]$Program, [string]$Arguments, [scriptblock]$Take
     $pending = [System.Collections.Generic.List[System.Threading.Tasks.Task]]::new()
     foreach ($reader in $readers) { $pending.Add($reader.ReadLineAsync()) }
     while ($pending.Count -gt 0) {
-        $which = [System.Threading.Tasks.Task]::WaitAny($pending.ToArray(), 1000)
+        $left = $Seconds - $watch.Elapsed.TotalSeconds
+        if ($left -le 0) { return $null }
+        $which = [System.Threading.Tasks.Task]::WaitAny($pending.ToArray(), [int](1000 * [Math]::Min(1.0, $left)))
         if ($which -lt 0) {
             # A grandchild may hold the pipe open for ever after the program itself has ended.
             if ($process.HasExited) { break }
@@ -251,14 +255,17 @@ function Invoke-Program([string]$Program, [string]$Arguments, [scriptblock]$Take
         catch { Set-OutputProblem $_ }
         $pending[$which] = $readers[$which].ReadLineAsync()
     }
-    $process.WaitForExit()
+    # Its outputs may end before it does.
+    while (-not $process.WaitForExit(100)) {
+        if ($watch.Elapsed.TotalSeconds -ge $Seconds) { return $null }
+    }
     return [int]$process.ExitCode
 }
 
-function Invoke-OctopusServer([string]$Arguments, [scriptblock]$Take) {
+function Invoke-OctopusServer([string]$Arguments, [scriptblock]$Take, [double]$Seconds = [double]::PositiveInfinity) {
     $program = Join-Path (Get-InstallDirectory) $ServerProgram
     if (-not [System.IO.File]::Exists($program)) { Stop-Agent 'not-installed' "$program does not exist" }
-    return Invoke-Program $program $Arguments $Take
+    return Invoke-Program $program $Arguments $Take $Seconds
 }
 
 # sc.exe, because no cmdlet of 5.1 knows delayed automatic start.
@@ -1170,17 +1177,24 @@ function Write-MsiFailure([string]$Log) {
 
 # ---- jobs: stop and start ------------------------------------------------------------------------
 
-function Invoke-ServiceVerb([string]$Verb, [string]$Instance) {
+# For so many seconds at most: what came of it is seen in services and processes.
+function Invoke-ServiceVerb([string]$Verb, [string]$Instance, [double]$Seconds) {
     Assert-Quotable $Instance
-    $code = Invoke-OctopusServer "service --$Verb --instance=`"$Instance`"" { param($line) Write-JobOutput $line }
-    if ($code -ne 0) { Write-JobOutput "service --$Verb of instance $Instance ended with $code" }
+    $what = "service --$Verb of instance $Instance"
+    if ($Seconds -le 0) {
+        Write-JobOutput "$what was not begun: the time limit was over"
+        return
+    }
+    $code = Invoke-OctopusServer "service --$Verb --instance=`"$Instance`"" { param($line) Write-JobOutput $line } $Seconds
+    if ($null -eq $code) { Write-JobOutput "$what had not ended at the time limit" }
+    elseif ($code -ne 0) { Write-JobOutput "$what ended with $code" }
 }
 
 # The verb ends with 0 also where nothing stopped: only service states and processes prove anything.
 function Invoke-Stop($Parameters) {
     $timeout = Get-NumberParameter $Parameters 'timeout'
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
-    foreach ($service in @(Get-OctopusService | Where-Object { $_.state -ne 'stopped' })) { Invoke-ServiceVerb 'stop' $service.instance }
+    foreach ($service in @(Get-OctopusService | Where-Object { $_.state -ne 'stopped' })) { Invoke-ServiceVerb 'stop' $service.instance ($timeout - $watch.Elapsed.TotalSeconds) }
     $stopped = Wait-Until { Test-Stopped (Get-ServicesAnswer) } ($timeout - $watch.Elapsed.TotalSeconds)
     $now = Get-ServicesAnswer
     if ($stopped -and (Test-Stopped $now)) { return New-JobEnd 0 $now '' }
@@ -1202,7 +1216,7 @@ function Invoke-Start($Parameters) {
     if ($wanted.Count -eq 0) { return New-JobEnd 1 ([ordered]@{ services = @(Get-OctopusService) }) "no service was to be started: $none" }
     foreach ($service in $wanted) {
         if ($service.start_type -eq 'disabled') { Set-StartType $service.name 'manual' }
-        if ($service.state -ne 'running') { Invoke-ServiceVerb 'start' $service.instance }
+        if ($service.state -ne 'running') { Invoke-ServiceVerb 'start' $service.instance ($timeout - $watch.Elapsed.TotalSeconds) }
     }
     $names = @($wanted | ForEach-Object { $_.name })
     $running = { @(Get-OctopusService | Where-Object { $names -contains $_.name -and $_.state -ne 'running' }).Count -eq 0 }

@@ -11,6 +11,7 @@ from octotui_lab.agent_errors import AgentError, Parameters, checked_file_name
 from octotui_lab.agent_installer import msi_install, msi_uninstall, package_problem
 from octotui_lab.agent_parking import parked
 from octotui_lab.agent_run import JobEnd, JobRun
+from octotui_lab.model.program import Program
 
 _SEPARATORS = "\\/"
 #: Downloads tell how far they are about this often (bytes).
@@ -50,7 +51,7 @@ async def stop(run: JobRun, parameters: Parameters) -> JobEnd:
     host, deadline = run.host, run.deadline(parameters.number("timeout"))
     for service in agent_facts.services(host)["services"]:
         if service["state"] != "stopped":
-            await _service_verb(run, "stop", service["instance"])
+            await _service_verb(run, "stop", service["instance"], deadline)
 
     def stopped() -> bool:
         now = agent_facts.services(host)
@@ -82,7 +83,7 @@ async def start(run: JobRun, parameters: Parameters) -> JobEnd:
         if service["start_type"] == "disabled":
             host.set_start_type(service["name"], "manual")
         if service["state"] != "running":
-            await _service_verb(run, "start", service["instance"])
+            await _service_verb(run, "start", service["instance"], deadline)
     names = {service["name"] for service in wanted}
 
     def running() -> bool:
@@ -106,7 +107,8 @@ async def database_state(run: JobRun, parameters: Parameters) -> JobEnd:
 async def database_upgrade(run: JobRun, parameters: Parameters) -> JobEnd:
     """The one database upgrade, its output as it comes."""
     name = agent_facts.instance(run.host, parameters.text("instance"))["name"]
-    exit_code = await _server(run, "database", "--upgrade", f"--instance={name}", "--console")
+    program = _started(run, "database", "--upgrade", f"--instance={name}", "--console")
+    exit_code = await run.host.finish(program, run.write)
     problem = f"the database upgrade ended with {exit_code}" if exit_code else ""
     return JobEnd(exit_code, {"problem": problem})
 
@@ -161,15 +163,35 @@ KINDS: Mapping[str, Callable[[JobRun, Parameters], Awaitable[JobEnd]]] = {
 EXCLUSIVE = frozenset({"msi-install", "msi-uninstall", "database-upgrade"})
 
 
-async def _service_verb(run: JobRun, verb: str, instance: str) -> None:
-    exit_code = await _server(run, "service", f"--{verb}", f"--instance={instance}")
-    if exit_code:
-        run.write(f"service --{verb} of instance {instance} ended with {exit_code}")
+async def _service_verb(run: JobRun, verb: str, instance: str, deadline: float) -> None:
+    """Runs the verb, until the deadline at most: services and processes show what came of it."""
+    host, what = run.host, f"service --{verb} of instance {instance}"
+    if deadline <= host.world.schedule.clock.now():
+        run.write(f"{what} was not begun: the time limit was over")
+        return
+    program = _started(run, "service", f"--{verb}", f"--instance={instance}")
+    written = 0
+
+    def news() -> bool:
+        return len(program.lines) > written or program.exit_code is not None
+
+    exit_code, in_time = None, True
+    while exit_code is None and in_time:
+        in_time = await host.waiter.until(news, deadline)
+        # Whether this is the end must be known before the lines are taken.
+        exit_code = program.exit_code
+        for line in program.lines[written:]:
+            run.write(line)
+            written += 1
+    if exit_code is None:
+        run.write(f"{what} had not ended at the time limit")
+    elif exit_code:
+        run.write(f"{what} ended with {exit_code}")
 
 
-async def _server(run: JobRun, *arguments: str) -> int:
+def _started(run: JobRun, *arguments: str) -> Program:
     try:
-        return await run.host.octopus_server(arguments, run.identity, run.write)
+        return run.host.start_octopus_server(arguments, run.identity)
     except FileNotFoundError as error:
         raise AgentError("not-installed", f"{error} does not exist") from error
 

@@ -36,12 +36,20 @@ MUTATIONS = (
     Mutation(
         "a reboot taken for a failure", "@(0, 1641, 3010)", "@(0, 1641)", "msiexec ends with 3010"
     ),
-    Mutation("a service not stopped", "Invoke-ServiceVerb 'stop'", "$null = ", "stop"),
+    Mutation(
+        "a service not stopped", "Invoke-ServiceVerb 'stop'", "$null = Join-Path 'stop'", "stop"
+    ),
     Mutation(
         "a stop believed",
         "if ($stopped -and (Test-Stopped $now))",
         "if ($true)",
         "a stop that lies",
+    ),
+    Mutation(
+        "what is installed already only maintained",
+        "if (Test-ToReinstall $directory $wanted)",
+        "if ($false)",
+        "mend an incomplete installation",
     ),
     Mutation(
         "a wrong path", "Get-OctotuiFolder 'packages'", "Get-OctotuiFolder 'package'", "stage"

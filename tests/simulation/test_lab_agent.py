@@ -234,6 +234,16 @@ async def test_a_stop_that_lies_is_found_out(tmp_path: Path) -> None:
     assert "time limit" in job["result"]["problem"]
 
 
+async def test_a_verb_is_not_waited_for_beyond_the_time_limit(lab: Lab) -> None:
+    await lab.drain()
+    begun = lab.clock.now()
+    job = await lab.agent.job("stop", "stop", timeout=5)
+    assert lab.clock.now() - begun < 6
+    assert job["exit_code"] == 1
+    assert "service --stop of instance OctopusServer had not ended" in job["output"]
+    assert [process["verb"] for process in job["result"]["processes"]] == ["run", "service"]
+
+
 async def test_only_what_ran_when_it_was_parked_is_started(lab: Lab) -> None:
     await lab.drain()
     lab.world.set_watchdog("OCTO1", False)

@@ -250,6 +250,38 @@ def test_start_starts_what_ran_when_the_node_was_parked(node: Node) -> None:
     assert node.read("services/OctopusDeploy: Two/state") == "stopped"
 
 
+@pytest.mark.parametrize("verb", ["stop", "start"])
+@pytest.mark.parametrize("outputs", ["", "exec >&- 2>&-"])
+def test_a_verb_that_hangs_is_left_alone_at_the_deadline(
+    node: Node, verb: str, outputs: str
+) -> None:
+    state = "stopped" if verb == "start" else "running"
+    node.service("OctopusDeploy", "OctopusServer", state)
+    node.service("OctopusDeploy: Two", "Two", state)
+    hold = node.world / "hold"
+    os.mkfifo(hold)
+    (node.install_directory / "Octopus.Server.exe").write_text(
+        f"""#!/bin/sh
+        echo "$@" >> "$WORLD/octopus-calls"
+        echo working
+        {outputs}
+        read line < "{hold}"
+        """
+    )
+    job = node.job("v", verb, timeout=0.3)
+    assert job["exit_code"] == 1
+    assert "within the time limit" in job["result"]["problem"]
+    assert job["output"].splitlines() == [
+        "working",
+        f"service --{verb} of instance OctopusServer had not ended at the time limit",
+        f"service --{verb} of instance Two was not begun: the time limit was over",
+    ]
+    assert node.read("octopus-calls").splitlines() == [f"service --{verb} --instance=OctopusServer"]
+    # It still waits for us: nobody ended it.
+    with hold.open("w") as released:
+        released.write("go on\n")
+
+
 @pytest.mark.parametrize("state", ["running", "starting", "stopping", "paused"])
 def test_start_takes_every_state_but_stopped_for_having_run(node: Node, state: str) -> None:
     node.service("OctopusDeploy", "OctopusServer", state)
