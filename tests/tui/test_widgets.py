@@ -123,17 +123,35 @@ def test_clocks_stand_against_what_the_plan_expects() -> None:
     assert text_of(clock_pieces(failed, end, 160)).count("✓") == 1  # not all are up
 
 
+@pytest.mark.parametrize("kind", [PhaseTimeline, NodeGrid])
+async def test_only_what_ticks_is_sent(
+    kind: type[PhaseTimeline] | type[NodeGrid], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, at = recorded("succeeded", "migrating.database@OCTO1")
+    widget = kind()
+    async with Bench(widget).run_test(size=(120, 12)):
+        widget.show(view, at + 20.0)
+        found = repainted(widget, monkeypatch)
+        for quarter in range(1, 5):
+            widget.show(view, at + 20.0 + quarter / 4)
+        assert 0 < sum(region.area for region in found) <= 4
+
+
 async def test_only_the_digits_of_clocks_that_tick_are_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     view, at = recorded("succeeded", "migrating.database@OCTO1")
-    for widget in (Clocks(), PhaseTimeline(), NodeGrid()):
-        async with Bench(widget).run_test(size=(120, 12)):
-            widget.show(view, at + 20.0)
-            found = repainted(widget, monkeypatch)
-            for quarter in range(1, 5):
-                widget.show(view, at + 20.0 + quarter / 4)
-            assert 0 < sum(region.area for region in found) <= 40
+    clocks = Clocks()
+    async with Bench(clocks).run_test(size=(120, 3)) as pilot:
+        clocks.show(view, at + 20.0)
+        await pilot.pause()
+        text = "".join(part.render_line(0).text for part in clocks.children)
+        assert text == text_of(clock_pieces(view, at + 20.0, 118))
+        found = [repainted(part, monkeypatch) for part in clocks.children]
+        for quarter in range(1, 5):
+            clocks.show(view, at + 20.0 + quarter / 4)
+        assert sum(len(regions) for regions in found) == 3
+        assert sum(region.area for regions in found for region in regions) <= 15
 
 
 async def test_the_grid_keeps_its_cursor_on_its_node_while_the_order_changes() -> None:

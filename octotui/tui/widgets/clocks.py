@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from textual.app import ComposeResult
 from textual.strip import Strip
 from textual.widget import Widget
 
-from octotui.tui.widgets.paint import CSS, STYLES, Piece, changed, strip, widths
+from octotui.tui.widgets.paint import CSS, STYLES, Piece, strip, widths
 from octotui.tui.words import duration
 from octotui.view import RunView
 
@@ -18,32 +19,60 @@ _CLOCKS: Final = (
     ("maintenance", "maintenance", "maintenance_seconds", "maintenance_off"),
 )
 
+#: Pieces of one clock at most: a gap, its name, its time, the estimate, how much over, its end.
+_PARTS: Final = 6
 
-class Clocks(Widget):
-    """One line: outage, all up, maintenance. While only they tick, only their digits are sent."""
+
+class _Part(Widget):
+    """A few cells that are sent by themselves."""
 
     COMPONENT_CLASSES = set(STYLES)
-    DEFAULT_CSS = "Clocks { height: 1; padding: 0 1; " + CSS + "}"
+    DEFAULT_CSS = "_Part { height: 1; width: 0; " + CSS + "}"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._piece: Piece = ("", "plain")
+
+    def say(self, piece: Piece) -> None:
+        if piece == self._piece:
+            return
+        before, self._piece = self._piece, piece
+        if len(before[0]) != len(piece[0]):
+            self.styles.width = len(piece[0])
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        return strip(self, [self._piece], self.size.width)
+
+
+class Clocks(Widget):
+    """One line: outage, all up, maintenance.
+
+    Each piece is a widget: while only the clocks tick, only their digits are sent, about 60 bytes
+    each, where a line of one widget would be sent from its left edge on.
+    """
+
+    DEFAULT_CSS = "Clocks { height: 1; padding: 0 1; layout: horizontal; overflow: hidden; }"
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._pieces: list[Piece] = []
-        self._shown: tuple[RunView, float] | None = None
+        self._parts = [_Part() for _ in range(_PARTS * len(_CLOCKS))]
+        self._told: tuple[RunView, float] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield from self._parts
 
     def show(self, view: RunView, now: float) -> None:
         """Shows the clocks as they stand now, epoch seconds."""
-        self._shown = (view, now)
+        self._told = (view, now)
         pieces = clock_pieces(view, now, self.size.width)
-        if regions := changed(self._pieces, pieces, 0, self.size.width):
-            self._pieces = pieces
-            self.refresh(*regions)
+        pieces += [("", "plain")] * (len(self._parts) - len(pieces))
+        for part, piece in zip(self._parts, pieces, strict=True):
+            part.say(piece)
 
     def on_resize(self) -> None:
-        if self._shown:
-            self._pieces = clock_pieces(*self._shown, self.size.width)
-
-    def render_line(self, y: int) -> Strip:
-        return strip(self, self._pieces if y == 0 else (), self.size.width)
+        if self._told:
+            self.show(*self._told)
 
 
 def clock_pieces(view: RunView, now: float, width: int) -> list[Piece]:

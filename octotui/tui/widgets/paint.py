@@ -35,8 +35,6 @@ CSS: Final = """
     & > .hit { text-style: underline bold; }
 """
 
-_NEAR: Final = 8
-
 
 def fit(text: str, width: int) -> str:
     """The text in exactly this many cells, with a mark where it was cut."""
@@ -70,9 +68,11 @@ def strip(widget: Widget, pieces: Sequence[Piece], width: int, over: str = "") -
 
 
 def changed(old: Sequence[Piece], new: Sequence[Piece], y: int, width: int) -> list[Region]:
-    """The parts in which two versions of a line differ; parts that are near are one.
+    """Where two versions of a line differ, from the first such cell to the last; or nothing.
 
-    Moving the cursor costs about as much as ``_NEAR`` cells.
+    One region at most: Textual sends every region from the widget's left edge on, so that two
+    in one line would cost its beginning twice. What ticks belongs to the left, or into a widget
+    of its own.
     """
     if old == new:
         return []
@@ -80,14 +80,8 @@ def changed(old: Sequence[Piece], new: Sequence[Piece], y: int, width: int) -> l
     length = min(width, max(len(before), len(after)))
     before += [(" ", "plain")] * (length - len(before))
     after += [(" ", "plain")] * (length - len(after))
-    parts: list[list[int]] = []
-    for x in range(length):
-        if before[x] != after[x]:
-            if parts and x - parts[-1][1] <= _NEAR:
-                parts[-1][1] = x + 1
-            else:
-                parts.append([x, x + 1])
-    return [Region(begin, y, end - begin, 1) for begin, end in parts]
+    found = [x for x in range(length) if before[x] != after[x]]
+    return [Region(found[0], y, found[-1] + 1 - found[0], 1)] if found else []
 
 
 def _cells(pieces: Sequence[Piece]) -> list[Piece]:

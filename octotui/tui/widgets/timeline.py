@@ -102,11 +102,12 @@ def now_line(view: RunView, phases: Sequence[PhaseNow]) -> list[Piece]:
     else:
         _, style = MARKS[current.state]
         before = {"waiting": "held before ", "failed": "stopped in "}.get(current.state, "")
-        pieces.append((f"{before}{current.title}", style))
+        # The time first: what ticks is sent from the left edge on.
         if current.taken is not None:
-            pieces.append((f" {duration(int(current.taken))}", "plain"))
+            pieces.append((f"{duration(int(current.taken))} ", style))
+        pieces.append((f"{before}{current.title}", style))
         if current.expected and current.expected > 1:
-            pieces.append((f" of about {duration(current.expected)}", "dim"))
+            pieces.append((f", about {duration(current.expected)} expected", "dim"))
             over = int(current.taken or 0.0) - int(current.expected)
             if over > 0:
                 pieces.append((f", {duration(over)} over", "warn"))
