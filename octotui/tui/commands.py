@@ -26,7 +26,8 @@ class Command:
 
     ``id`` is what a person's key file names. ``places`` are the screens that have it, ``does`` is
     its help. ``control`` is the journal's word for a command that steers the run; those have a
-    ``consequence`` and, where it cannot be taken back, a ``word`` that has to be typed.
+    ``consequence``, perhaps an ``argument``, and, where it cannot be taken back, a ``word`` that
+    has to be typed.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Command:
     control: str = ""
     consequence: Callable[[RunView], str] = leaves.nothing
     word: Callable[[RunView], str] = leaves.nothing
+    argument: Callable[[RunView], str] = leaves.nothing
     listed: bool = True
 
     def binding(self) -> Binding:
@@ -61,10 +63,21 @@ def _steer(
     possible: Callable[[Situation], bool],
     consequence: Callable[[RunView], str],
     word: Callable[[RunView], str] = leaves.nothing,
+    argument: Callable[[RunView], str] = leaves.nothing,
 ) -> Command:
     action = f"steer('{name}')"
     return Command(
-        f"run.{name}", keys, title, does, places, action, possible, name, consequence, word
+        f"run.{name}",
+        keys,
+        title,
+        does,
+        places,
+        action,
+        possible,
+        name,
+        consequence,
+        word,
+        argument,
     )
 
 
@@ -77,8 +90,12 @@ COMMANDS: Final = (
         ("plan",), when.approve, leaves.approve,
     ),
     _steer(
-        "release", "R", "go on", "Go on after a hold, or drop every hold that is ahead.",
-        _RUN, when.release, leaves.release,
+        "release", "R", "go on", "Go on after a hold.", _RUN, when.release, leaves.release,
+    ),
+    Command(
+        "run.release-all", "D", "drop holds", "Drop every hold that is ahead.", ("run", "node"),
+        "steer('release-all')", when.release_all, "release", leaves.release_all,
+        argument=leaves.every,
     ),
     _steer(
         "retry", "r", "retry", "Do again what failed, after looking at what was done.",
@@ -86,7 +103,7 @@ COMMANDS: Final = (
     ),
     _steer(
         "leave-out", "L", "leave out", "Go on without the node that failed.",
-        _RUN, when.leave_out, leaves.leave_out, leaves.failed_node,
+        _RUN, when.leave_out, leaves.leave_out, leaves.failed_node, leaves.failed_node,
     ),
     _steer(
         "hold", "h", "hold", "Stop before the next phase and wait.",

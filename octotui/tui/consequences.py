@@ -24,11 +24,19 @@ def approve(view: RunView) -> str:
 
 
 def release(view: RunView) -> str:
-    if view.state != "held":
-        return "Every hold is dropped: the run goes on to its end by itself."
     if view.waiting_phase == POINT_OF_NO_RETURN:
         return _NO_RETURN
     return f"The run goes on with {phase_title(view.waiting_phase)}."
+
+
+def release_all(view: RunView) -> str:
+    holds = ", ".join(phase.replace("_", " ") for phase in view.hold)
+    past = ", past the point of no return," if POINT_OF_NO_RETURN in view.hold else ""
+    return f"The run does not stop before {holds} any more: it goes on{past} to its end by itself."
+
+
+def every(view: RunView) -> str:
+    return "all"
 
 
 def retry(view: RunView) -> str:

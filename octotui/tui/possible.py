@@ -34,10 +34,12 @@ def hold(situation: Situation) -> bool:
 
 
 def release(situation: Situation) -> bool:
+    return situation.state == "held" and situation.alive
+
+
+def release_all(situation: Situation) -> bool:
     view = situation.view
-    if view is None or not situation.alive:
-        return False
-    return view.state == "held" or (working(situation) and bool(view.hold))
+    return bool(view and view.hold) and situation.alive and working(situation)
 
 
 def retry(situation: Situation) -> bool:

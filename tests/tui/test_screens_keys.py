@@ -170,6 +170,17 @@ async def test_a_hold_is_released_and_the_point_of_no_return_is_named(recorded: 
         assert await until_sent(run, pilot) == [("release", "")]
 
 
+async def test_holds_ahead_are_dropped_all_at_once(recorded: Make) -> None:
+    run = recorded("succeeded", enters("stopping"))
+    run.tell("command", {"command": "hold", "argument": "migrating", "by": "ann",
+                         "answer": "will hold", "hold": ["migrating"]})  # fmt: skip
+    async with cockpit(run) as (_, pilot):
+        await pilot.press("R")
+        assert sent(run) == [], "there is no hold to go on after"
+        await pilot.press("D", "y")
+        assert await until_sent(run, pilot) == [("release", "all")]
+
+
 async def test_abort_is_possible_before_anything_changed(recorded: Make) -> None:
     run = recorded("succeeded", enters("staging"))
     async with cockpit(run) as (_, pilot):

@@ -8,6 +8,8 @@ from textual.containers import Horizontal
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
+from octotui.tui.screens.base import Entry
+
 
 class Ask(ModalScreen[str | None]):
     """The text that was typed; None where a person thought better of it."""
@@ -24,7 +26,7 @@ class Ask(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Horizontal(id="ask"):
             yield Label(f"{self._question} ")
-            yield Input(self._before, compact=True)
+            yield Entry(self._before, compact=True)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value)

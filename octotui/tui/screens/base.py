@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from octotui.api.errors import OctotuiError
 from octotui.tui.commands import BY_ID, Command, command_of
@@ -26,6 +26,13 @@ class Line(Static):
         if self._said is None or text.markup != self._said.markup:
             self._said = text
             self.update(text)
+
+
+class Entry(Input):
+    """A line to type into. Its cursor does not blink: on a slow link that is traffic."""
+
+    def on_mount(self) -> None:
+        self.cursor_blink = False
 
 
 class KeyLine(Line):
@@ -112,7 +119,7 @@ class CockpitScreen(Screen[Any]):
         from octotui.tui.screens.confirm import Confirm
 
         store, view = self.store, self.store.view
-        state, word = (view.state, view.state_since), command.word(view)
+        state, argument = (view.state, view.state_since), command.argument(view)
         # The plan's screen is itself the confirmation: it says all that approving leads to.
         if command.id != "run.approve" and not await self.app.push_screen_wait(
             Confirm(command, view)
@@ -121,7 +128,6 @@ class CockpitScreen(Screen[Any]):
         if (store.view.state, store.view.state_since) != state:
             self.app.notify("The run has moved on meanwhile; nothing was sent.", title="Not sent")
             return
-        argument = word if command.control == "leave-out" else ""
         try:
             await store.send(command.control, argument)
             if not store.alive:

@@ -10,6 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from octotui.tui.commands import Command
+from octotui.tui.screens.base import Entry
 from octotui.view import RunView
 
 
@@ -38,7 +39,7 @@ class Confirm(ModalScreen[bool]):
                         "Type ", (self._word, "bold"), " and press enter. Escape sends nothing."
                     )
                 )
-                yield Input(id="word")
+                yield Entry(id="word")
             else:
                 yield Static(
                     Content.assemble(
