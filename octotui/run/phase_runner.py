@@ -12,7 +12,7 @@ from octotui.api.events import Event
 from octotui.run.journal import JournalError
 from octotui.run.ledger import Ledger
 from octotui.run.logs import NodeLogs
-from octotui.run.patience import patiently
+from octotui.run.patience import patience_of, patiently
 from octotui.upgrade.plan import Plan, PlannedStep
 from octotui.upgrade.steps import KINDS
 from octotui.upgrade.steps.base import Clock, StepContext, StepFailed, World
@@ -143,7 +143,8 @@ class PhaseRunner:
         async def do() -> dict[str, Any]:
             return await self._do(context, probe_first=probe_first)
 
-        work = asyncio.ensure_future(patiently(self._world.clock, do, reporter.waiting))
+        patience = patience_of(self._ledger)
+        work = asyncio.ensure_future(patiently(self._world.clock, do, reporter.waiting, patience))
         if kind.interruptible:
             self._interruptible.add(work)
         outcome: dict[str, Any]
