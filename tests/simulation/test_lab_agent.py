@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from octotui.api.facts import Services
+from octotui.windows.conversion import convert
 from octotui_lab.agent import answer, prepare
 from octotui_lab.catalogue import PUBLISHER
 from octotui_lab.clock import VirtualClock
@@ -232,6 +234,19 @@ async def test_a_stop_that_lies_is_found_out(tmp_path: Path) -> None:
     assert job["exit_code"] == 1
     assert job["result"]["services"][0]["state"] == "running"
     assert "time limit" in job["result"]["problem"]
+
+
+async def test_whoever_reads_the_configuration_does_not_make_a_node_look_running(lab: Lab) -> None:
+    await lab.drain()
+    await lab.agent.job("stop", "stop", timeout=90)
+    looking = lab.host.start_octopus_server(["show-configuration", "--format=json"], "admin")
+    now = convert(await lab.agent.call("services"), Services)
+    assert [process.verb for process in now.processes] == ["show-configuration"]
+    assert now.proved_stopped
+    assert (await lab.agent.job("again", "stop", timeout=1))["exit_code"] == 0
+    assert looking.exit_code is None
+    await lab.host.waiter.seconds(3)
+    assert looking.exit_code == 0
 
 
 async def test_a_verb_is_not_waited_for_beyond_the_time_limit(lab: Lab) -> None:

@@ -403,7 +403,11 @@ def test_what_the_agent_reads_of_the_database() -> None:
 def test_configuration_comes_after_log_lines_and_holds_the_password() -> None:
     lab = operator(nodes=1)
     lab.world.set_listen_prefixes("OCTO1", ["http://localhost:1/", "https://localhost:2/"])
-    lines = lab.server("OCTO1", "show-configuration", "--format=json", "--console").lines
+    shown = lab.server("OCTO1", "show-configuration", "--format=json", "--console")
+    assert shown.exit_code is None
+    lab.pass_time(3)
+    assert shown.exit_code == 0
+    lines = shown.lines
     assert not lines[0].startswith("{")
     told = json.loads("\n".join(lines[1:]))
     assert told["Octopus.WebPortal.ListenPrefixes"] == "http://localhost:1/,https://localhost:2/"

@@ -93,10 +93,10 @@ def _list_instances(call: _Call) -> Run:
 
 
 def _show_configuration(call: _Call) -> Run:
+    yield call.cluster.seconds(call.node, call.cluster.durations.show_configuration)
     # Even with --noconsolelogging lines can come before the JSON (domain.md 2.3).
     call.write("INFO", f"Using instance {INSTANCE}")
     call.say(json.dumps(configuration(call.cluster, call.node), indent=2))
-    yield from ()
     return 0
 
 

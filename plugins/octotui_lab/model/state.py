@@ -55,6 +55,8 @@ class Durations:
     #: From being idle to the next task of the queue.
     task_pick_up: float = 20.0
     task_cancel: float = 2.0
+    #: From the start of ``Octopus.Server.exe show-configuration`` to its end.
+    show_configuration: float = 3.0
     watchdog_interval: float = 300.0
     heartbeat: float = 60.0
 
