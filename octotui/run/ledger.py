@@ -9,6 +9,12 @@ from typing import Any
 from octotui.api.events import Event
 from octotui.upgrade.plan import Plan
 
+#: Steps by whose failure another one's work is worthless.
+_WORTHLESS = {
+    "installing.backup": "installing.backup-begin",
+    "staging.prove": "staging.stage",
+}
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -22,6 +28,7 @@ class Ledger:
     plan: Plan | None = None
     results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     failures: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
     left_out: set[str] = field(default_factory=set)
@@ -46,8 +53,31 @@ class Ledger:
 
     @property
     def database_upgraded(self) -> bool:
-        """Whether the database upgrade ended well."""
-        return any(step.startswith("migrating.database@") for step in self.results)
+        """Whether the database upgrade ended well, whatever was found out afterwards."""
+        return self._database_note == "ended-well" or any(
+            step.startswith("migrating.database@") for step in self.results
+        )
+
+    @property
+    def database_unknown(self) -> bool:
+        """Whether a database upgrade was begun of which nobody knows how it ended."""
+        return self._database_note == "begun"
+
+    @property
+    def _database_note(self) -> str:
+        notes = (n for step, n in self.notes.items() if step.startswith("migrating.database@"))
+        return next(notes, "")
+
+    @property
+    def installer_begun(self) -> bool:
+        """Whether new binaries may be on any node."""
+        return any(".install@" in step for step in self.attempts)
+
+    def _takes_back(self, step: str) -> None:
+        """A failure that shows an earlier step's work to be worthless has it done again."""
+        name, at, node = step.partition("@")
+        if name in _WORTHLESS:
+            self.results.pop(_WORTHLESS[name] + at + node, None)
 
     def apply(self, event: Event) -> None:
         """Takes one event into account. Unknown kinds mean nothing here."""
@@ -69,12 +99,15 @@ class Ledger:
                 self.open.add(data["step"])
                 self.failures.pop(data["step"], None)
                 self.vetoes.pop(data["phase"], None)
+            case "step.noted":
+                self.notes[data["step"]] = data["note"]
             case "step.ended":
                 self.open.discard(data["step"])
                 if data["outcome"] in ("done", "already"):
                     self.results[data["step"]] = data["result"]
                 else:
                     self.failures[data["step"]] = data["error"]
+                    self._takes_back(data["step"])
             case "phase.vetoed":
                 self.vetoes[data["phase"]] = tuple(data["reasons"])
             case "node.left-out":

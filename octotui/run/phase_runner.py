@@ -48,6 +48,9 @@ class StepReporter:
             data = self._about(text=text, done=done, total=total)
             self._append(f"step:{self._step.id}", "step.progress", data)
 
+    def note(self, note: str) -> None:
+        self._append(f"step:{self._step.id}", "step.noted", self._about(note=note))
+
     def log(self, node: str | None, text: str) -> None:
         self._logs.write(node, text)
 
@@ -124,6 +127,7 @@ class PhaseRunner:
             report=reporter,
             results=self._ledger.results,
             attempts=self._ledger.attempts,
+            notes=self._ledger.notes,
         )
         self._append(
             f"step:{step.id}",

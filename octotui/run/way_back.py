@@ -6,6 +6,7 @@ import uuid
 
 from octotui.api.errors import OctotuiError
 from octotui.api.facts import Job
+from octotui.api.node import NodeOperations
 from octotui.run.ledger import Ledger
 from octotui.run.logs import NodeLogs
 from octotui.run.patience import patiently
@@ -40,27 +41,38 @@ class WayBack:
 
     async def _schema_unchanged(self, plan: Plan) -> bool:
         """Whether the database is proved to be as it was found."""
-        if not self._ledger.database_upgrade_begun:
-            return True
-        if self._ledger.database_upgraded:
+        if self._ledger.database_upgraded or self._ledger.database_unknown:
             return False
+        if not self._ledger.installer_begun:
+            return True  # only new binaries upgrade it, and there are none
         try:
             job = await patiently(
                 self._world.clock,
                 lambda: self._ask(plan),
                 lambda reason: self._logs.write(None, f"looking for the way back: {reason}"),
             )
+            if "state" not in job.result:
+                # No node has a whole program that could tell, so none could have upgraded it
+                # either. Before anything is started the old one, put back, is asked again.
+                return True
             return not schema_changed(state_from(job.result), plan.from_version)
         except OctotuiError as error:
             self._logs.write(None, f"the state of the database is unknown: {error}")
             return False
 
     async def _ask(self, plan: Plan) -> Job:
-        first = self._world.nodes[plan.first_node]
+        """Asks by a node that can tell: an installer may have left one without a program."""
+        for name in (plan.first_node, *plan.other_nodes):
+            job = await self._ask_by(plan, self._world.nodes[name])
+            if "state" in job.result:
+                break
+        return job
+
+    async def _ask_by(self, plan: Plan, node: NodeOperations) -> Job:
         # An id of its own each time: an old job would tell what was once true.
         job_id = f"{self._run_id}.database-state-way-back.{uuid.uuid4().hex[:8]}"
-        instance = plan.node(plan.first_node).instance
-        job = await first.start_job(job_id, "database-state", {"instance": instance})
+        instance = plan.node(node.name).instance
+        job = await node.start_job(job_id, "database-state", {"instance": instance})
         while job.state == "running":
-            job = await first.job(job_id, wait=10.0)
+            job = await node.job(job_id, wait=10.0)
         return job

@@ -82,10 +82,12 @@ def ran_since(last_seen: Mapping[str, str], state: DatabaseState) -> list[str]:
     ``last_seen`` is what the database said of each node then; a later heartbeat is of a node that
     may have written what the backup lacks. Compared with itself, so that no clock has to be right.
     """
+    if not last_seen:
+        return ["when every node was last seen was never noted"]
     return [
         f"{node.name} has run since it was proved stopped, and the backup may lack what it wrote"
         for node in state.nodes
-        if node.last_seen != last_seen.get(node.name, node.last_seen)
+        if node.last_seen != last_seen.get(node.name, "")
     ]
 
 

@@ -171,16 +171,19 @@ def rolling_back(nodes: Sequence[PlannedNode]) -> Iterator[PlannedStep]:
         for node in nodes
     ]
     yield from reinstalls
+    serving = []
+    for node in nodes:
+        if node.running:
+            start = build.step(*_START, node.name, reinstalls)
+            title = "wait until it serves the old version"
+            serving.append(build.step("serving", "serving", title, node.name, [start]))
+            yield from (start, serving[-1])
     undrains = []
     for node in nodes:
-        before = reinstalls
-        if node.running:
-            serving = ("serving", "serving", "wait until it serves the old version")
-            start = build.step(*_START, node.name, reinstalls)
-            before = [build.step(*serving, node.name, [start])]
-            yield from (start, *before)
-        unpark = build.step(*_UNPARK, node.name, before)
-        undrain = build.step(*_UNDRAIN, node.name, [unpark])
+        own = [step for step in serving if step.node == node.name]
+        unpark = build.step(*_UNPARK, node.name, own or reinstalls)
+        # Drain flags are set through the first node, which may be the last to serve.
+        undrain = build.step(*_UNDRAIN, node.name, [unpark, *serving])
         check = build.step(*_CHECK, node.name, [undrain])
         yield from (unpark, undrain, check, build.step(*_UNSTAGE, node.name, [check]))
         undrains.append(undrain)

@@ -49,7 +49,9 @@ class NodeBackup:
 
         is done by the program that an installer is about to replace. Raises as ``take``.
         """
-        await self._stay(request, _Lines(lambda _: None), until_first_line=True)
+        job = await self._stay(request, _Lines(lambda _: None), until_first_line=True)
+        if job.state != "running":
+            self._evidence(request, job)  # raises where it has failed already
 
     async def take(self, request: BackupRequest) -> BackupEvidence:
         """Starts the job, or attaches to the one of this attempt, and stays with it to its end.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from octotui.upgrade.plan import Options
 from tests.rehearsal import (
+    Estate,
     assert_as_found,
     assert_safe,
     assert_serves,
@@ -15,6 +18,7 @@ from tests.rehearsal import (
     changes,
     failures,
     quick,
+    rehearse,
     rehearse_one,
     started,
 )
@@ -272,3 +276,37 @@ def test_nothing_is_served_by_two_versions(tmp_path: Path) -> None:
     outcome = upgrade(tmp_path, *faults)
     assert_upgraded(outcome)
     assert INSTALLED not in outcome.nodes("version").values()
+
+
+# --- the way back --------------------------------------------------------------------------------
+
+
+def mixed(truth: dict[str, Any]) -> list[Any]:
+    """Starts with binaries that do not fit the schema; the one by hand is the first."""
+    return [violation for violation in truth["violations"] if violation["rule"] == "R3"]
+
+
+def test_the_way_back_is_closed_where_somebody_upgraded_the_database_by_hand(
+    tmp_path: Path,
+) -> None:
+    """The new server migrates the schema when it is started, whoever starts it."""
+
+    async def play(estate: Estate) -> Outcome:
+        outcome = await estate.attempt(backs_out=False)
+        assert outcome.state == "needs_person", outcome.lines
+        host = estate.hosts["OCTO1"]
+        host.set_start_type("OctopusDeploy", "manual")
+        host.start_service("OctopusDeploy")
+        await asyncio.sleep(600)
+        assert estate.lab.truth()["database"]["version"] == TARGET
+        before = mixed(estate.lab.truth())
+        journal = estate.journal()
+        journal.command("rollback", "", "somebody")
+        journal.close()
+        outcome = await estate.attempt(backs_out=False)
+        assert mixed(outcome.truth) == before, "no old binaries on the new schema"
+        return outcome
+
+    outcome = rehearse(tmp_path, play, nodes=2, faults=["database:backup-fails,times=1"])
+    assert outcome.state == "needs_person", outcome.lines
+    assert outcome.nodes("version")["OCTO1"] == TARGET

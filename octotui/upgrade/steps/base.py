@@ -69,6 +69,10 @@ class Reporter(Protocol):
 
     def progress(self, text: str, done: int | None = None, total: int | None = None) -> None: ...
 
+    def note(self, note: str) -> None:
+        """Something that must not be forgotten even if the step fails; the last note counts."""
+        ...
+
     def log(self, node: str | None, text: str) -> None: ...
 
 
@@ -125,7 +129,7 @@ class StepContext:
     """All that a step may know.
 
     ``results`` holds what steps that ended well left, by step id; ``attempts`` how often each step
-    was started, those that never were left out.
+    was started, those that never were left out; ``notes`` the last note of steps that left one.
     """
 
     run_id: str
@@ -136,6 +140,7 @@ class StepContext:
     report: Reporter
     results: Mapping[str, Result]
     attempts: Mapping[str, int]
+    notes: Mapping[str, str]
 
     @property
     def begun(self) -> Set[str]:
@@ -164,6 +169,11 @@ class StepContext:
     def database_step(self) -> str:
         """The id of the one step that upgrades the database."""
         return f"migrating.database@{self.plan.first_node}"
+
+    @property
+    def installer_begun(self) -> bool:
+        """Whether new binaries may be on any node: whoever starts them upgrades the database."""
+        return any(".install@" in step for step in self.attempts)
 
     def job_id(self, name: str, part: int = 0) -> str:
         """An id for a job of this attempt: the same when the attempt is taken up again."""

@@ -35,17 +35,18 @@ def differences(facts: NodeFacts, version: str, context: StepContext) -> list[st
         problems.append(f"the version is {facts.version}, not {version}")
     parked = context.result(f"stopping.park@{facts.node}")
     found = {service["name"]: service for service in parked.get("services", ())}
-    for service in facts.services.services:
-        before = found.get(service.name)
-        if before is None:
+    now_there = {service.name: service for service in facts.services.services}
+    for name, before in found.items():
+        service = now_there.get(name)
+        if service is None:
+            problems.append(f"the service {name} is gone")
             continue
         if service.start_type != before["start_type"]:
             problems.append(
-                f"the start type of {service.name} is {service.start_type}, "
-                f"it was {before['start_type']}"
+                f"the start type of {name} is {service.start_type}, it was {before['start_type']}"
             )
         if before["state"] == "running" and service.state != "running":
-            problems.append(f"{service.name} is {service.state}, it was running")
+            problems.append(f"{name} is {service.state}, it was running")
     now = {task.name: task.enabled for task in facts.watchdog}
     for task in parked.get("watchdog", ()):
         if now.get(task["name"]) != task["enabled"]:

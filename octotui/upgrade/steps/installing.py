@@ -61,7 +61,12 @@ async def install(context: StepContext, node: NodeOperations, name: str, version
     services = await node.services()
     demand("install a package", not_stopped({node.name: services}), node=node.name)
     directory = context.plan.node(node.name).install_directory
-    parameters = {"path": path, "sha256": sha256, "install_directory": directory}
+    parameters = {
+        "path": path,
+        "sha256": sha256,
+        "install_directory": directory,
+        "version": version,
+    }
     begun = context.clock.time()
     part = 0
     while True:
@@ -162,9 +167,6 @@ class TakeBackup(Step):
 
     async def apply(self, context: StepContext) -> Result:
         attempt_id = str(context.result("installing.backup-begin")["attempt_id"])
-        if context.attempt > 1:  # that one failed: another is made
-            demand("back up the database", not_stopped(await observe_services(context)))
-            attempt_id = context.job_id("backup-again")
         evidence = await context.world.backup.take(_request(context, attempt_id))
         demand("count this as a backup", no_backup(evidence))
         return asdict(evidence)

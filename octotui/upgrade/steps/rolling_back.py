@@ -8,7 +8,7 @@ from __future__ import annotations
 from octotui.api.errors import NodeError
 from octotui.upgrade.interlocks import demand, describe, schema_changed
 from octotui.upgrade.steps.base import Probe, Result, Step, StepContext, StepFailed
-from octotui.upgrade.steps.database import read_state
+from octotui.upgrade.steps.database import read_state_anywhere
 from octotui.upgrade.steps.installing import INSTALLED, MEANINGS, install
 from octotui.upgrade.steps.stopping import STOP_LIMIT
 from octotui.upgrade.steps.waits import follow_job, problem_of
@@ -20,11 +20,32 @@ class ProveSchemaUnchanged(Step):
     kind = "prove-schema-unchanged"
 
     async def apply(self, context: StepContext) -> Result:
-        if context.database_step not in context.begun:
+        if not context.installer_begun:  # only new binaries upgrade it, and there are none
             return {"schema_version": context.plan.from_version}
-        state = await read_state(context, context.first, "unchanged")
-        demand("roll back without a restore", schema_changed(state, context.plan.from_version))
+        reasons = _history_closes_the_way(context.notes.get(context.database_step, ""))
+        if any(p.verb == "database" for p in (await context.first.services()).processes):
+            reasons.append("a database upgrade is running")
+        demand("roll back without a restore", reasons)
+        try:
+            state = await read_state_anywhere(context, "unchanged")
+        except StepFailed as error:
+            if not error.outcome_known:
+                raise
+            # No node has a whole program that could tell, so none could have upgraded it either.
+            # Before a node is started, the old program, put back, is asked.
+            return {"schema_version": ""}
+        reasons = schema_changed(state, context.plan.from_version)
+        demand("roll back without a restore", reasons)
         return {"schema_version": state.schema_version}
+
+
+def _history_closes_the_way(note: str) -> list[str]:
+    """What this run itself did to the database, whatever the database says of it."""
+    if note == "ended-well":
+        return ["the database upgrade ended well: only a restore of the backup leads back"]
+    if note == "begun":
+        return ["a database upgrade was begun, and nobody knows how it ended"]
+    return []
 
 
 class Reinstall(Step):

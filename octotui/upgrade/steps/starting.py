@@ -7,7 +7,7 @@ import json
 from octotui.api.errors import TransportError
 from octotui.upgrade.interlocks import demand, wrong_binaries
 from octotui.upgrade.steps.base import NOT_DONE, Probe, Result, Step, StepContext, StepFailed
-from octotui.upgrade.steps.database import read_state
+from octotui.upgrade.steps.database import read_state_anywhere
 from octotui.upgrade.steps.waits import follow_job, problem_of, until
 
 #: The service counts as Running within seconds, long before the server serves.
@@ -57,11 +57,11 @@ async def start(context: StepContext, job: str) -> None:
 
 async def _schema_version(context: StepContext) -> str:
     """What the database was proved to be: by the upgrade's own proof, else asked anew."""
-    if context.database_step not in context.begun:
-        return context.plan.from_version
     if context.database_step in context.results and context.step.phase != "rolling_back":
         return context.plan.to_version
-    state = await read_state(context, context.first, f"start-{context.node.name}")
+    if not context.installer_begun:  # only new binaries upgrade it, and there are none
+        return context.plan.from_version
+    state = await read_state_anywhere(context, f"start-{context.node.name}")
     return state.schema_version
 
 

@@ -52,9 +52,9 @@ class Stop(Step):
         job = await follow_job(
             context, context.node, context.job_id("stop"), "stop", {"timeout": STOP_LIMIT}
         )
-        # 0 is the agent's own observation that every service is stopped and no process is left.
-        if job.exit_code != 0:
-            services = await context.node.services()
+        # Looked at anew: the job may be one that ended before this attempt took it up.
+        services = await context.node.services()
+        if not services.proved_stopped:
             raise StepFailed(
                 f"the node did not stop: {describe(services)}",
                 node=context.step.node,

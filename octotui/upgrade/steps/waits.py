@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from octotui.api.errors import CredentialsRefused, NotTrusted, TransportError
+from octotui.api.errors import CredentialsRefused, NodeError, NotTrusted, TransportError
 from octotui.api.facts import Job
 from octotui.api.node import JobKind, NodeOperations
 from octotui.upgrade.steps.base import StepContext, StepFailed
@@ -13,6 +13,9 @@ from octotui.upgrade.steps.base import StepContext, StepFailed
 #: How long a node may be out of reach while a job of ours runs on it. Generous: the job goes on
 #: without us, and giving up early leaves a person with less than waiting does.
 NODE_PATIENCE = 1800.0
+
+#: Codes of the agent that say nothing about the job that was asked for.
+NO_NEWS = ("failed", "no-answer")
 
 #: A node is asked to answer a job's status after this long without news.
 LONG_POLL = 20.0
@@ -53,7 +56,10 @@ async def follow_job(
                 started = True
         except (CredentialsRefused, NotTrusted):
             raise
-        except TransportError as error:
+        except (TransportError, NodeError) as error:
+            # An answer that came broken, or a node that could not look just now, is no end either.
+            if isinstance(error, NodeError) and not (started and error.code in NO_NEWS):
+                raise
             lost_since = lost_since or clock.time()
             if clock.time() - lost_since > NODE_PATIENCE:
                 raise StepFailed(
