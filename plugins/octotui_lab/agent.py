@@ -77,7 +77,10 @@ def _request(stdin: bytes) -> Parameters:
     return Parameters(request).object("parameters")
 
 
-def _facts(host: WindowsHost, parameters: Parameters, user: str) -> Result:
+async def _facts(host: WindowsHost, parameters: Parameters, user: str) -> Result:
+    agent_facts.assert_installed(host)
+    for name in agent_facts.instance_names(host):
+        await agent_facts.read_instance(host, name, user)
     return agent_facts.facts(host, user)
 
 
@@ -139,7 +142,7 @@ async def _job_status(host: WindowsHost, parameters: Parameters, user: str) -> R
 
 
 async def _local_request(host: WindowsHost, parameters: Parameters, user: str) -> Result:
-    instance = agent_facts.instance(host, parameters.text("instance"))
+    instance = await agent_facts.read_instance(host, parameters.text("instance"), user)
     path, api_key = parameters.text("path"), parameters.text("api_key")
     headers = {"X-Octopus-ApiKey": api_key} if api_key else {}
     if not instance["listen_prefixes"]:

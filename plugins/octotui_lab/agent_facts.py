@@ -119,6 +119,14 @@ def instance(host: WindowsHost, name: str) -> dict[str, Any]:
     }
 
 
+async def read_instance(host: WindowsHost, name: str, user: str) -> dict[str, Any]:
+    """``instance``, after the program that tells it has run to its end: others see its process."""
+    instance(host, name)
+    arguments = ["show-configuration", f"--instance={name}", "--format=json"]
+    await host.octopus_server(arguments, user, lambda line: None)
+    return instance(host, name)
+
+
 def instance_of(path: str) -> str:
     """The instance that a service's command line names."""
     named = _INSTANCE.search(path)

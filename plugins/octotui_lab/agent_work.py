@@ -99,7 +99,8 @@ async def start(run: JobRun, parameters: Parameters) -> JobEnd:
 
 async def database_state(run: JobRun, parameters: Parameters) -> JobEnd:
     """Reads what the database says, under the job's account."""
-    instance = agent_facts.instance(run.host, parameters.text("instance"))
+    name = parameters.text("instance")
+    instance = await agent_facts.read_instance(run.host, name, run.identity)
     state = await agent_database.state(run.host, instance, run.identity)
     return JobEnd(0, {"state": state, "problem": ""})
 
@@ -115,7 +116,8 @@ async def database_upgrade(run: JobRun, parameters: Parameters) -> JobEnd:
 
 async def backup(run: JobRun, parameters: Parameters) -> JobEnd:
     """A full backup that leaves the customer's chain alone, and its verification."""
-    host, instance = run.host, agent_facts.instance(run.host, parameters.text("instance"))
+    host, name = run.host, parameters.text("instance")
+    instance = await agent_facts.read_instance(host, name, run.identity)
     database, clock = instance["database_name"], host.world.schedule.clock
     started = clock.now()
     stamp = datetime.fromtimestamp(started, tz=UTC).strftime("%Y%m%d-%H%M%S")

@@ -249,6 +249,17 @@ async def test_whoever_reads_the_configuration_does_not_make_a_node_look_running
     assert looking.exit_code == 0
 
 
+async def test_facts_are_seen_to_read_the_configuration(lab: Lab) -> None:
+    await lab.drain()
+    await lab.agent.job("stop", "stop", timeout=90)
+    reading = asyncio.create_task(lab.agent.call("facts"))
+    await lab.host.waiter.seconds(1)
+    now = convert(await lab.agent.call("services"), Services)
+    assert [process.verb for process in now.processes] == ["show-configuration"]
+    assert now.proved_stopped
+    assert (await reading)["services"]["processes"] == []
+
+
 async def test_a_verb_is_not_waited_for_beyond_the_time_limit(lab: Lab) -> None:
     await lab.drain()
     begun = lab.clock.now()
