@@ -135,7 +135,7 @@ class PlainLines:
                 text = f"{data['command']} {data['argument']}".strip()
                 return [f"  {data['by']}: {text}: {data['answer']}"]
             case "node.left-out":
-                return [f"  {data['node']} is left out; it stays stopped and parked"]
+                return [f"  {data['node']} is left out; it stays as it stands"]
             case "phase.vetoed":
                 return [f"  a plugin forbids {data['phase']}: {r}" for r in data["reasons"]]
             case "plugin.problem":

@@ -23,7 +23,7 @@ COMMANDS: Final = (
     ControlCommand("hold", "stop before the next phase, or before PHASE", "PHASE", True),
     ControlCommand("release", "go on after a hold; 'release all' drops every hold", "all", True),
     ControlCommand("retry", "do again what failed, after looking at what was done"),
-    ControlCommand("leave-out", "go on without NODE, which stays stopped and parked", "NODE"),
+    ControlCommand("leave-out", "go on without NODE, which stays as it stands", "NODE"),
     ControlCommand("rollback", "put the old version back, without a restore"),
     ControlCommand("abort", "end the run, as long as nothing was changed"),
     ControlCommand("approve", "approve the plan"),

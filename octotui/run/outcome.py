@@ -20,6 +20,9 @@ EXIT_CODES: Final[Mapping[str, int]] = {
     "needs_person": 4,
 }
 
+#: The parts of an error, in the order in which they are told.
+_EVERYTHING: Final = ("what", "meaning", "left", "next")
+
 
 def closing_lines(
     outcome: str, ledger: Ledger, run_id: str, possible: Collection[str]
@@ -30,16 +33,15 @@ def closing_lines(
     """
     lines = [_first_line(outcome, ledger)]
     if outcome != "succeeded":
-        lines += [_sentences(error) for error in ledger.failures.values()]
+        # What failed tells what it left and what to do then; a way back has made both untrue.
+        parts = ("what", "meaning") if outcome == "rolled_back" else _EVERYTHING
+        lines += [_sentences(error, parts) for error in ledger.failures.values()]
         lines += [
             f"A plugin did not let {phase.replace('_', ' ')} begin: {reason}."
             for phase, reasons in ledger.vetoes.items()
             for reason in reasons
         ]
-    lines += [
-        f"{node} was left out: it is stopped, parked and drained."
-        for node in sorted(ledger.left_out)
-    ]
+    lines += [f"{node} was left out: {_stays(node, ledger)}." for node in sorted(ledger.left_out)]
     lines += [
         f"{node} wants a restart of Windows, says its installer." for node in _restart(ledger)
     ]
@@ -56,8 +58,8 @@ def _first_line(outcome: str, ledger: Ledger) -> str:
     phase = ledger.waiting_phase.replace("_", " ")
     text = {
         "succeeded": f"Upgraded {old} to {new}",
-        "failed": "Failed; nothing was changed on any node",
-        "aborted": "Aborted; nothing was changed on any node",
+        "failed": f"Failed; {_unchanged(ledger)}",
+        "aborted": f"Aborted; {_unchanged(ledger)}",
         "rolled_back": f"Rolled back: {old} serves again and everything is as it was found",
         "refused": "Refused by a check; nothing was changed",
         "ready": "Planned, and nothing was changed. To approve it: the same command with --yes",
@@ -71,9 +73,19 @@ def _first_line(outcome: str, ledger: Ledger) -> str:
     return text + "."
 
 
-def _sentences(error: Mapping[str, Any]) -> str:
+def _unchanged(ledger: Ledger) -> str:
+    """What a run that changed nothing leaves behind."""
+    staged = sorted(
+        step.partition("@")[2] for step in ledger.begun if step.startswith("staging.stage@")
+    )
+    if not staged:
+        return "nothing was changed on any node"
+    return f"no installation was changed, but packages may lie staged on {', '.join(staged)}"
+
+
+def _sentences(error: Mapping[str, Any], parts: Collection[str]) -> str:
     where = f"{error['node']}: " if error.get("node") else ""
-    sentences = (error["what"], error["meaning"], error["left"], error["next"])
+    sentences = [error[part] for part in parts]
     return where + ". ".join(s.rstrip(".") for s in sentences if s) + "."
 
 
@@ -123,6 +135,12 @@ def _stands(node: str, ledger: Ledger) -> str:
     return ""
 
 
+def _stays(node: str, ledger: Ledger) -> str:
+    """How a node stands that is not worked on any more, within a sentence."""
+    state = _stands(node, ledger)
+    return state[:1].lower() + state[1:] if state else "as it was found"
+
+
 def _choices(outcome: str, ledger: Ledger, run_id: str, possible: Collection[str]) -> list[str]:
     """What can be done now, and what each leaves behind."""
     if outcome == "held":
@@ -133,7 +151,7 @@ def _choices(outcome: str, ledger: Ledger, run_id: str, possible: Collection[str
     if "leave_out" in possible:
         failed = sorted({step.partition("@")[2] for step in ledger.failures})
         lines += [
-            f"Or go on without {node}, which stays stopped and parked: "
+            f"Or go on without {node}, which stays as it stands, {_stays(node, ledger)}: "
             f"octotui control {run_id} leave-out {node}{then}"
             for node in failed
         ]

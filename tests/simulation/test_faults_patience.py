@@ -59,8 +59,8 @@ def test_while_all_serve_it_gives_up_soon(begun: tuple[str, ...], least: int, mo
     async def waits() -> float:
         clock = VirtualClock()
         before, reasons = clock.time(), list[str]()
+        patience = patience_of(Ledger(attempts=dict.fromkeys(begun, 1)))
         with pytest.raises(Unreachable):
-            patience = patience_of(Ledger(attempts=dict.fromkeys(begun, 1)))
             await patiently(clock, ask, reasons.append, patience)
         assert reasons[0] == "OCTO1 is out of reach: no answer"
         return clock.time() - before

@@ -129,7 +129,10 @@ def test_a_failure_says_what_it_means_how_things_were_left_and_what_to_do(
             "# Rolled back: 2025.2.13071 serves again and everything is as it was found.",
         ),
         ("needs_person", "# Needs a person: joining did not end well; maintenance mode is on."),
-        ("failed", "# Failed; nothing was changed on any node."),
+        (
+            "failed",
+            "# Failed; no installation was changed, but packages may lie staged on OCTO1, OCTO2.",
+        ),
     ],
 )
 def test_a_report_begins_with_the_outcome_and_what_is_not_as_it_was_found(
