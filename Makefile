@@ -22,6 +22,7 @@ check: $(READY)
 	$(BIN)/lint-imports
 
 test: check
+	$(BIN)/python scripts/pictures.py --check
 	$(BIN)/pytest -n 2
 
 benchmark: $(READY)

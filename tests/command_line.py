@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-OCTOTUI = (sys.executable, "-m", "octotui")
+#: Another installation is put to the same tests by naming its Python in OCTOTUI_UNDER_TEST.
+OCTOTUI = (os.environ.get("OCTOTUI_UNDER_TEST", sys.executable), "-m", "octotui")
+
+#: Children run here, so that nothing of the checkout is importable by accident.
+ELSEWHERE = tempfile.gettempdir()
 
 #: Nothing that is waited for here takes longer; a hang becomes a failure with its output.
 LIMIT = 180
@@ -46,6 +51,7 @@ def octotui(*arguments: str | Path, **environment: str) -> Ended:
         text=True,
         timeout=LIMIT,
         env={**os.environ, **environment},
+        cwd=ELSEWHERE,
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
@@ -81,7 +87,9 @@ def lab_up(
     command = [*OCTOTUI, "lab", "up", f"--nodes={nodes}", f"--speed={speed}"]
     command += [f"--fault={fault}" for fault in faults]
     command += [f"--{name}={value}" for name, value in more.items()]
-    child = subprocess.Popen([*command, f"--profile={profile}"], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [*command, f"--profile={profile}"], stdout=subprocess.PIPE, text=True, cwd=ELSEWHERE
+    )
     assert child.stdout is not None
     try:
         line = child.stdout.readline()
