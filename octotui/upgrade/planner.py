@@ -115,13 +115,14 @@ def stopping(nodes: Sequence[str]) -> Iterator[PlannedStep]:
 
 def installing(nodes: Sequence[str], first: str, rollout: str) -> Iterator[PlannedStep]:
     build = _Builder("installing")
-    # Both before any installer runs: they ask the program that it replaces for the database.
+    # Both before any installer runs: they ask the program that it replaces for the database. Side
+    # by side, since each takes seconds of outage and no node starts within them.
     noted = build.step("last-seen", "note-last-seen", "note when every node was last seen")
-    begin = build.step("backup-begin", "begin-backup", "begin the backup", None, [noted])
+    begin = build.step("backup-begin", "begin-backup", "begin the backup")
     yield from (noted, begin)
     yield build.step("backup", "backup", "back up the database and verify it", None, [begin])
     for node in nodes if rollout == "all-nodes" else (first,):
-        yield build.step(*_INSTALL, node, [begin])
+        yield build.step(*_INSTALL, node, [noted, begin])
 
 
 def migrating(first: str) -> Iterator[PlannedStep]:

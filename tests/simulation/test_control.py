@@ -76,6 +76,7 @@ def test_hold_next_holds_at_each_step_of_the_way(tmp_path: Path) -> None:
 
     async def person(estate: Estate, journal: Journal) -> None:
         assert await order(journal, "hold", "next") == "will hold before staging"
+        await state_is(journal, "ready")
         await order(journal, "approve")
         for phase in HOLDABLE:
             await state_is(journal, "held")
