@@ -9,7 +9,7 @@ from octotui.api.facts import Job
 from octotui.api.node import NodeOperations
 from octotui.run.ledger import Ledger
 from octotui.run.logs import NodeLogs
-from octotui.run.patience import patiently
+from octotui.run.patience import patience_of, patiently
 from octotui.upgrade.interlocks import schema_changed
 from octotui.upgrade.machine import Marks
 from octotui.upgrade.plan import Plan
@@ -50,6 +50,7 @@ class WayBack:
                 self._world.clock,
                 lambda: self._ask(plan),
                 lambda reason: self._logs.write(None, f"looking for the way back: {reason}"),
+                patience_of(self._ledger),
             )
             if "state" not in job.result:
                 # No node has a whole program that could tell, so none could have upgraded it
