@@ -6,12 +6,12 @@ Every step probes first, so that one list serves wherever the upgrade stopped.
 from __future__ import annotations
 
 from octotui.api.errors import NodeError
-from octotui.upgrade.interlocks import demand, describe, schema_changed
+from octotui.upgrade.interlocks import demand, schema_changed
 from octotui.upgrade.steps.base import Probe, Result, Step, StepContext, StepFailed
 from octotui.upgrade.steps.database import read_state_anywhere
 from octotui.upgrade.steps.installing import INSTALLED, MEANINGS, install
-from octotui.upgrade.steps.stopping import STOP_LIMIT
-from octotui.upgrade.steps.waits import follow_job, problem_of
+from octotui.upgrade.steps.stopping import stop
+from octotui.upgrade.steps.waits import follow_job
 
 
 class ProveSchemaUnchanged(Step):
@@ -101,17 +101,7 @@ class Reinstall(Step):
 
     async def _stop(self, context: StepContext) -> None:
         await context.node.park()
-        job = await follow_job(
-            context, context.node, context.job_id("stop-again"), "stop", {"timeout": STOP_LIMIT}
-        )
-        services = await context.node.services()
-        if not services.proved_stopped:
-            raise StepFailed(
-                f"the node did not stop: {describe(services)}",
-                node=context.step.node,
-                meaning=problem_of(job),
-                next_step="End the process on the node, then retry",
-            )
+        await stop(context, "stop-again")
 
     async def _uninstall(self, context: StepContext, product_code: str) -> None:
         job = await follow_job(

@@ -49,17 +49,22 @@ class Stop(Step):
 
     async def apply(self, context: StepContext) -> Result:
         context.report.log(context.step.node, "stopping every Octopus service\n")
-        job = await follow_job(
-            context, context.node, context.job_id("stop"), "stop", {"timeout": STOP_LIMIT}
-        )
-        # Looked at anew: the job may be one that ended before this attempt took it up.
-        services = await context.node.services()
-        if not services.proved_stopped:
-            raise StepFailed(
-                f"the node did not stop: {describe(services)}",
-                node=context.step.node,
-                meaning=problem_of(job) or "The program said that it had stopped, and it has not",
-                left="Its services are parked: nothing but a person or octotui starts them",
-                next_step="End the process on the node if need be, then retry",
-            )
+        await stop(context, "stop")
         return {"stopped_at": context.clock.time()}
+
+
+async def stop(context: StepContext, job_name: str) -> None:
+    """Stops every Octopus service on the step's node and proves it. Raises StepFailed."""
+    job = await follow_job(
+        context, context.node, context.job_id(job_name), "stop", {"timeout": STOP_LIMIT}
+    )
+    # Looked at anew: the job may be one that ended before this attempt took it up.
+    services = await context.node.services()
+    if not services.proved_stopped:
+        raise StepFailed(
+            f"the node did not stop: {describe(services)}",
+            node=context.step.node,
+            meaning=problem_of(job) or "The program said that it had stopped, and it has not",
+            left="Its services are parked: nothing but a person or octotui starts them",
+            next_step="End the process on the node if need be, then retry",
+        )
