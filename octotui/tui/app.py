@@ -15,11 +15,10 @@ from textual.screen import Screen
 
 from octotui.api.errors import OctotuiError
 from octotui.run.directory import RunDirectory
-from octotui.run.process import start
-from octotui.run.request import RunRequest, create_run, resume_run
 from octotui.tui import possible
 from octotui.tui.keymap import Settings
 from octotui.tui.palette import CommandsOfScreen
+from octotui.tui.processes import begin, take_up
 from octotui.tui.situation import Situation
 from octotui.tui.store import Store
 from octotui.tui.terminal import (
@@ -199,7 +198,7 @@ class Cockpit(App[Leave]):
     async def begin(self, profile: Path) -> None:
         """Starts a run of that profile: facts, checks and a plan, which waits for approval."""
         try:
-            run = await asyncio.to_thread(_begin, profile)
+            run = await asyncio.to_thread(begin, profile)
         except OctotuiError as error:
             self.notify(str(error), title=f"{profile.stem}: not begun", severity="error")
         else:
@@ -210,7 +209,7 @@ class Cockpit(App[Leave]):
         store = self.store
         assert store is not None, "a run is open"
         try:
-            await asyncio.to_thread(_take_up, store.run)
+            await asyncio.to_thread(take_up, store.run)
         except OctotuiError as error:
             self.notify(str(error), title="Not taken up", severity="error")
         else:
@@ -284,18 +283,3 @@ def _offer(situation: Situation) -> tuple[object, ...]:
 
 def _nothing(now: float) -> None:
     """The tick of screens that show no run."""
-
-
-def _begin(profile: Path) -> RunDirectory:
-    run = create_run(RunRequest(str(profile.resolve()), attended=True))
-    try:
-        start(run)
-    except OctotuiError:
-        run.remove()
-        raise
-    return run
-
-
-def _take_up(run: RunDirectory) -> None:
-    resume_run(run, approved=False, attended=True)
-    start(run)
