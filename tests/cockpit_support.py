@@ -1,8 +1,12 @@
-"""Runs to look at: journals that are kept in files, cut off where a test wants to look."""
+"""Runs to look at: journals that are kept in files, cut off where a test wants to look.
+
+``tests/tui/record_journals.py`` makes the files.
+"""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,18 +17,14 @@ from octotui.run.process import process_lock
 
 JOURNALS = Path(__file__).parent / "tui" / "journals"
 
-#: Log lines of one node; what a screen shows of them does not depend on when the test runs.
-LOG = """\
-2025-10-09T08:58:56Z msiexec.exe /i "C:/octotui/Octopus.2025.4.10428-x64.msi" /quiet /norestart
-2025-10-09T08:59:56Z === Verbose logging started ===
-2025-10-09T08:59:56Z Action ended: InstallFinalize. Return value 3.
-"""
+#: The id under which the runs were recorded: nodes keep jobs in folders named after it.
+RUN_ID = "20251009-085320-0001"
 
 
 class Recorded:
     """A run directory with a recorded journal, up to and without the first event ``until`` takes.
 
-    ``alive``: as if a runner worked on it.
+    The logs end with the last event, too. ``alive``: as if a runner worked on it.
     """
 
     def __init__(
@@ -35,17 +35,20 @@ class Recorded:
         *,
         alive: bool = True,
     ) -> None:
-        path = folder / "runs" / "20251009-085320-0001"
+        path = folder / "runs" / RUN_ID
         (path / "logs").mkdir(parents=True)
-        (path / "logs" / "OCTO2.log").write_text(LOG)
         self.run = RunDirectory(path)
         self.at = 0.0
         self.journal = Journal(self.run.journal, self.run.run_id, now=lambda: self.at)
-        for line in (JOURNALS / f"{name}.jsonl").read_text().splitlines():
+        self.journal._db.execute("PRAGMA synchronous=OFF")  # a copy need not survive a crash
+        self.journal._db.execute("BEGIN")
+        for line in (JOURNALS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
             event = json.loads(line)
             if until(event):
                 break
             self.tell(event["kind"], event["data"], event["subject"], at=event["at"])
+        self.journal._db.execute("COMMIT")
+        write_logs(JOURNALS / f"{name}.log", path / "logs", self.at)
         self._lock = process_lock(self.run)
         if alive:
             self._lock.acquire()
@@ -65,6 +68,18 @@ class Recorded:
     def close(self) -> None:
         self._lock.release()
         self.journal.close()
+
+
+def write_logs(recorded: Path, folder: Path, until: float) -> None:
+    """Puts the lines that had come by ``until``, epoch seconds, into a log a node."""
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until))
+    logs: dict[str, list[str]] = {}
+    for line in recorded.read_text(encoding="utf-8").splitlines(keepends=True):
+        node, _, rest = line.partition(" ")
+        if rest[: len(stamp)] <= stamp:
+            logs.setdefault(node, []).append(rest)
+    for node, lines in logs.items():
+        (folder / f"{node}.log").write_text("".join(lines), encoding="utf-8")
 
 
 def enters(state: str) -> Callable[[dict[str, Any]], bool]:
