@@ -15,7 +15,7 @@ from octotui.run.logs import NodeLogs
 from octotui.run.patience import patience_of, patiently
 from octotui.upgrade.plan import Plan, PlannedStep
 from octotui.upgrade.steps import KINDS
-from octotui.upgrade.steps.base import Clock, StepContext, StepFailed, World
+from octotui.upgrade.steps.base import LOG_BYTES, Clock, StepContext, StepFailed, World
 
 #: Progress of one step is journalled at most this often, seconds.
 PROGRESS_EVERY = 0.25
@@ -53,6 +53,9 @@ class StepReporter:
 
     def log(self, node: str | None, text: str) -> None:
         self._logs.write(node, text)
+
+    def keep(self, name: str, text: str) -> None:
+        self._logs.keep(name, text)
 
     def _about(self, **data: object) -> dict[str, object]:
         return {"step": self._step.id, "node": self._step.node, **data}
@@ -213,10 +216,10 @@ class PhaseRunner:
         if not path or context.step.node is None:
             return []
         try:
-            text = await context.node.log(path)
+            text = await context.node.log(path, limit=LOG_BYTES)
         except (TransportError, NodeError) as problem:
             return [f"(the log on the node could not be read: {problem.what})"]
-        self._logs.keep(f"{context.step.node}-{context.job_id(context.step.kind)}.log", text)
+        self._logs.keep(context.log_name(path), text)
         return telling_lines(text)
 
 

@@ -71,6 +71,7 @@ _UNPARK = ("unpark", "unpark", "start type and watchdog as found")
 _UNDRAIN = ("undrain", "drain-as-found", "drain flag as found")
 _UNSTAGE = ("unstage", "unstage", "remove the staged packages")
 _CHECK = ("check", "check-as-found", "compare with what was found")
+_KEEP_LOG = ("log", "keep-installer-log", "keep the installer's log")
 _MAINTENANCE = ("maintenance", "maintenance-as-found", "maintenance mode as found")
 
 
@@ -158,7 +159,7 @@ def finishing(nodes: Sequence[str], smoke: bool) -> Iterator[PlannedStep]:
         before = [build.step("smoke", "smoke", "test what users open", None, undrains)]
         yield from before
     for node in nodes:
-        yield from build.chain(node, _CHECK, _UNSTAGE)
+        yield from build.chain(node, _CHECK, _UNSTAGE, _KEEP_LOG)
     yield build.step(*_MAINTENANCE, None, before)
 
 

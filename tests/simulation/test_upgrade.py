@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from octotui.api.errors import TransportError
 from octotui.upgrade.plan import Options
+from octotui_lab.inprocess import Moment
 from tests.simulated_upgrade import INSTALLED, TARGET, Outcome, Simulation, simulate
 from tests.virtual_time import run_virtually
 
@@ -118,3 +120,25 @@ def test_the_wait_of_hashing_is_not_outage(tmp_path: Path) -> None:
     proofs = [e.seq for e in events if e.kind == "step.ended" and ".prove@" in e.data["step"]]
     stops = [e.seq for e in events if e.kind == "step.started" and ".stop@" in e.data["step"]]
     assert max(proofs) < min(stops)
+
+
+def test_the_installers_logs_are_kept_also_after_a_success(tmp_path: Path) -> None:
+    assert_upgraded(simulate(tmp_path))
+    kept = {path.name: path.read_text() for path in (tmp_path / "logs").glob("*msi-target*")}
+    assert sorted(name.partition("-")[0] for name in kept) == ["OCTO1", "OCTO2", "OCTO3"]
+    assert all("is returning 0" in text for text in kept.values())
+
+
+def test_an_upgrade_does_not_fail_for_want_of_an_installers_log(tmp_path: Path) -> None:
+    def loses_logs(moment: Moment, what: str) -> None:
+        if moment == "after" and what.endswith(" log"):
+            raise TransportError("the connection broke", node="OCTO2")
+
+    outcome = simulate(tmp_path, hooks={"OCTO2": loses_logs})
+    assert_upgraded(outcome)
+    ended = [e.data for e in outcome.events if e.kind == "step.ended" and "log@" in e.data["step"]]
+    assert {data["node"]: bool(data["result"]["kept"]) for data in ended} == {
+        "OCTO1": True,
+        "OCTO2": False,
+        "OCTO3": True,
+    }

@@ -10,7 +10,7 @@ from octotui.upgrade.steps.cluster import (
     WaitForTasks,
 )
 from octotui.upgrade.steps.database import NoteLastSeen, UpgradeDatabase
-from octotui.upgrade.steps.finishing import CheckAsFound
+from octotui.upgrade.steps.finishing import CheckAsFound, KeepInstallerLog
 from octotui.upgrade.steps.installing import BeginBackup, InstallTarget, TakeBackup
 from octotui.upgrade.steps.rolling_back import ProveSchemaUnchanged, Reinstall
 from octotui.upgrade.steps.staging import Download, ProveStaged, Stage, Unstage
@@ -42,6 +42,7 @@ KINDS: dict[str, Step] = {
         MaintenanceAsFound(),
         Unstage(),
         CheckAsFound(),
+        KeepInstallerLog(),
         ProveSchemaUnchanged(),
         Reinstall(),
     )

@@ -22,6 +22,10 @@ from octotui.upgrade.plan import Plan, PlannedNode, PlannedStep
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+#: So much of a log is fetched from a node, bytes: Windows Installer writes UTF-16, and after the
+#: action that failed come hundreds of lines about its undoing.
+LOG_BYTES = 1024 * 1024
+
 #: What a step leaves for later steps and for the journal: JSON values only.
 Result = Mapping[str, Any]
 
@@ -74,6 +78,10 @@ class Reporter(Protocol):
         ...
 
     def log(self, node: str | None, text: str) -> None: ...
+
+    def keep(self, name: str, text: str) -> None:
+        """Keeps a log fetched from a node as a file of its own beside the journal."""
+        ...
 
 
 class Closable(Protocol):
@@ -156,6 +164,11 @@ class StepContext:
     def planned_node(self) -> PlannedNode:
         assert self.step.node is not None, f"{self.step.id} is no node's step"
         return self.plan.node(self.step.node)
+
+    def log_name(self, path: str) -> str:
+        """The name under which a job's log is kept: of its node and its job's folder."""
+        folder = path.replace("\\", "/").split("/")[-2:][0]
+        return f"{self.step.node}-{folder}.log"
 
     @property
     def first(self) -> NodeOperations:

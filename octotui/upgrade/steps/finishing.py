@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from octotui.api.errors import NodeError, TransportError
 from octotui.api.facts import NodeFacts
-from octotui.upgrade.steps.base import Probe, Result, Step, StepContext, StepFailed
+from octotui.upgrade.steps.base import LOG_BYTES, Probe, Result, Step, StepContext, StepFailed
 
 
 class CheckAsFound(Step):
@@ -26,6 +27,31 @@ class CheckAsFound(Step):
                 next_step="Put it right on the node, then retry",
             )
         return {"version": facts.version}
+
+
+class KeepInstallerLog(Step):
+    """The installer's log of one node, kept beside the journal: evidence, also of a success.
+
+    Here and not right after the installation, where fetching it would be outage. No run fails for
+    want of it.
+    """
+
+    kind = "keep-installer-log"
+
+    async def apply(self, context: StepContext) -> Result:
+        node = context.step.node
+        installed = context.result(f"joining.install@{node}") or context.result(
+            f"installing.install@{node}"
+        )
+        path = str(installed.get("log") or "")
+        if not path:
+            return {"kept": ""}
+        try:
+            text = await context.node.log(path, limit=LOG_BYTES)
+        except (NodeError, TransportError) as problem:
+            return {"kept": "", "problem": problem.what}
+        context.report.keep(context.log_name(path), text)
+        return {"kept": context.log_name(path)}
 
 
 def differences(facts: NodeFacts, version: str, context: StepContext) -> list[str]:
