@@ -122,6 +122,11 @@ class LogBuffer:
         added = self.rows - before
         return added, self._forget()
 
+    def clear(self) -> None:
+        """Forgets every line; what is filtered stays."""
+        self._lines, self._first = [], 0
+        self.set_filter(self.filter, self.context)
+
     def set_filter(self, wanted: LogFilter, context: bool) -> None:
         """Shows other lines. Raises ValueError for a regular expression that is none."""
         self._shows = wanted.test()

@@ -23,6 +23,8 @@ _TICKS: Final = {Severity.WARN: ("!", "warn"), Severity.ERROR: ("✗", "bad")}
 
 def log_text(line: LogLine) -> str:
     """A line as it is copied and saved."""
+    if not line.at and not line.node:
+        return line.text
     return f"{line.at} {line.severity.name:<5} {line.node} {line.text}"
 
 
@@ -32,7 +34,7 @@ def line_pieces(
     part: int,
     left: int,
     width: int,
-    node_width: int,
+    node_width: int | None,
     wanted: re.Pattern[str] | None,
     faint: bool,
     wrapped: bool,
@@ -40,9 +42,10 @@ def line_pieces(
     """One row of a line: time, severity, node, text; only text in rows after the first.
 
     ``left``: letters of the text that lie left of the screen. ``faint``: shown for context only.
+    ``node_width`` None: the text alone.
     """
-    word, node = f"{line.severity.name:<5}", fit(line.node, node_width)
-    lead = f"{local_time(line.at)} {word} {node} "
+    word, node = f"{line.severity.name:<5}", fit(line.node, node_width or 0)
+    lead = "" if node_width is None else f"{local_time(line.at)} {word} {node} "
     room = max(1, width - len(lead))
     if wrapped:
         rows = chop_cells(line.text, room) if len(line.text) else [""]
@@ -50,6 +53,9 @@ def line_pieces(
     else:
         text = line.text[left : left + room]
     plain = "dim" if faint or line.severity is Severity.DEBUG else "plain"
+    if node_width is None:
+        style = plain if faint or line.severity <= Severity.INFO else _STYLES[line.severity]
+        return _with_hits(text, style, wanted)
     if part:
         pieces: list[Piece] = [(" " * len(lead), "plain")]
     elif faint or line.severity <= Severity.INFO:

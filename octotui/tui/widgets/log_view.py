@@ -24,6 +24,8 @@ from octotui.tui.widgets.paint import CSS, STYLES, Piece, strip
 class LogView(Widget, can_focus=True):
     """Up to a hundred thousand lines. The last row says what is shown.
 
+    ``bare``: the text alone, of lines that have no time and node of ours.
+
     No ScrollView: its size would change with every line, and each time the whole screen would be
     laid out again.
     """
@@ -43,9 +45,15 @@ class LogView(Widget, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [*KEYS]
 
     def __init__(
-        self, *, capacity: int = CAPACITY, id: str | None = None, classes: str | None = None
+        self,
+        *,
+        capacity: int = CAPACITY,
+        bare: bool = False,
+        id: str | None = None,
+        classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
+        self._bare = bare
         self.buffer = LogBuffer(capacity)
         self.following = True
         self.wrapped = False
@@ -80,6 +88,18 @@ class LogView(Widget, can_focus=True):
             if self._cursor is not None:
                 self._cursor = self.buffer.step(self._cursor, 0)
         self._paint_frame()
+
+    def clear(self) -> None:
+        """Begins anew, without any line; filter and search stay."""
+        self.buffer.clear()
+        self.following, self._cursor, self._anchor, self._new = True, None, None, 0
+        self._lay_out()
+
+    def show_cause(self) -> None:
+        """Goes to the first error, where there is one: the others mostly come of it."""
+        first = self.buffer.find(lambda line: line.severity >= Severity.ERROR, -1, forward=True)
+        if first is not None:
+            self._go(first)
 
     def show_only(
         self, *, node: str | None = None, severity: Severity | None = None, text: str | None = None
@@ -223,7 +243,7 @@ class LogView(Widget, can_focus=True):
             part=part,
             left=self._left,
             width=text_width,
-            node_width=self._node_width,
+            node_width=None if self._bare else self._node_width,
             wanted=pattern(self._wanted),
             faint=not self.buffer.is_hit(number),
             wrapped=self.wrapped,
@@ -282,7 +302,7 @@ class LogView(Widget, can_focus=True):
 
     def _lay_out(self) -> None:
         """After anything that changes which rows there are: keeps the line that is looked at."""
-        lead = 8 + 1 + 5 + 1 + self._node_width + 1
+        lead = 0 if self._bare else 8 + 1 + 5 + 1 + self._node_width + 1
         place = self.buffer.at_row(self._top)
         width = max(lead + 8, self.size.width - 1) if self.wrapped and self.size else 0
         self.buffer.set_width(width, lead)
