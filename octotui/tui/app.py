@@ -118,7 +118,7 @@ class Cockpit(App[Leave]):
     def on_mount(self) -> None:
         if not self.is_headless:
             exit_on_loss(self._lost)
-        self.set_interval(TICK, self.tick)
+        self.set_interval(TICK, self._beat)
         for fault in self.settings.faults:
             self.notify(fault, title="Settings", severity="warning", timeout=15)
 
@@ -126,12 +126,34 @@ class Cockpit(App[Leave]):
 
     def tick(self) -> None:
         """Takes in what is new and lets the screen on top show it."""
+        while self._read():
+            pass
+        self._show()
+
+    async def _beat(self) -> None:
+        """The same in turns, between which the loop serves keys and the terminal."""
+        shown = time.monotonic()
+        while self._read():
+            await asyncio.sleep(0)
+            if time.monotonic() - shown > TICK:
+                self._show()
+                shown = time.monotonic()
+        self._show()
+
+    def _read(self) -> bool:
+        """Takes in a part of what is new; True where there is more."""
+        store = self.store
+        if store is None or not self.is_running:
+            return False
+        more = store.poll()
+        if store.up_to_date:  # else it would follow a run of the past
+            self._tell_answers(store)
+            self._follow(store.situation)
+        return more
+
+    def _show(self) -> None:
         if not self.is_running:
             return  # it is being closed, part by part
-        if self.store is not None:
-            self.store.poll()
-            self._tell_answers(self.store)
-            self._follow(self.store.situation)
         top = self.screen
         for screen in self.screen_stack:
             if screen is top or top.is_modal:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import calendar
 import heapq
+import os
 import re
 import time
 from collections import deque
@@ -16,10 +17,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-#: A poll hands out this many lines at most and reads this many bytes of a file at most: what is
-#: behind that comes with the next polls, in order, and the screen's loop is never held up.
-LINES: Final = 5000
-CHUNK: Final = 256 * 1024
+#: A poll hands out this many lines at most and reads this often at most, so many bytes each time:
+#: what is behind that comes with the next polls, in order, and the screen's loop is never held up.
+LINES: Final = 400
+READS: Final = 32
+CHUNK: Final = 16 * 1024
 
 
 class Severity(IntEnum):
@@ -46,6 +48,8 @@ class LogLine:
 
 
 _STAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ")
+#: Later than every time.
+_NEVER: Final = b"~"
 #: Octopus Server's log: time, process, thread, level, text.
 _OCTOPUS: Final = re.compile(r"\d{4}-\d\d-\d\d [\d:.]+\s+\d+\s+\d+\s+([A-Z]+)\s+")
 _LEVELS: Final = {
@@ -101,33 +105,50 @@ def local_time(at: str) -> str:
     return time.strftime("%H:%M:%S", time.localtime(seconds))
 
 
+def _stamp(raw: bytes) -> bytes:
+    """The time at the beginning of a line; empty where there is none."""
+    # Before a regular expression: this is asked of every line twice.
+    return raw[:20] if raw[19:21] == b"Z " and raw[10:11] == b"T" else b""
+
+
 class _File:
-    """One log: how far it was read, and its lines that were not handed out yet."""
+    """One log: how far it was read, and its lines that were not handed out yet, as they stand."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.node = path.stem
-        self.waiting: deque[LogLine] = deque()
-        self.last = ""
-        self._offset = 0
+        self.waiting: deque[bytes] = deque()
+        #: The newest time that was read, and the time of the line that was handed out last.
+        self.newest = b""
+        self._at = ""
+        self.offset = 0
         self._rest = b""
 
-    def read(self) -> bool:
-        """Takes in what is new, a chunk at most. True where there is more of it."""
+    def read(self) -> int:
+        """Takes in what is new, a chunk at most, and returns how many bytes that were."""
         try:
-            with self.path.open("rb") as file:
-                file.seek(self._offset)
+            with self.path.open("rb", buffering=0) as file:
+                file.seek(self.offset)
                 data = file.read(CHUNK)
         except OSError:
-            return False
-        self._offset += len(data)
+            return 0
+        self.offset += len(data)
         *lines, self._rest = (self._rest + data).split(b"\n")
-        for raw in lines:
-            line = parse(raw.decode("utf-8", "replace").rstrip("\r"), self.node, self.last)
-            # A clock that was set back must not hold up the lines of the other nodes.
-            self.last = max(self.last, line.at)
-            self.waiting.append(line)
-        return len(data) == CHUNK
+        self.waiting.extend(lines)
+        # A clock that was set back must not hold up the lines of the other nodes.
+        self.newest = max(self.newest, max(map(_stamp, lines), default=b""))
+        return len(data)
+
+    @property
+    def head(self) -> bytes:
+        """The time of the line that is next: its own, or that of the one before."""
+        return _stamp(self.waiting[0]) or self._at.encode()
+
+    def take(self) -> LogLine:
+        raw = self.waiting.popleft()
+        line = parse(raw.decode("utf-8", "replace").rstrip("\r"), self.node, self._at)
+        self._at = line.at
+        return line
 
 
 class LogTail:
@@ -136,44 +157,59 @@ class LogTail:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._files: dict[str, _File] = {}
+        self._grown: deque[_File] = deque()
+        self.behind = False
 
     def poll(self, limit: int = LINES) -> list[LogLine]:
         """Lines that were not handed out yet, by time; those of one file in its order.
 
-        A last line without its end waits for it. Where a file has more than a poll reads, lines
+        At most ``limit`` lines, from at most ``READS`` reads: ``behind`` says whether there is
+        more. A last line without its end waits for it. Where a file has more than was read, lines
         of the others that are younger wait until it has caught up.
         """
-        self._look_for_files()
-        horizon = "~"  # after every time
-        for file in self._files.values():
-            behind = len(file.waiting) >= limit or file.read()
-            if behind:
-                horizon = min(horizon, file.last)
-        files = list(self._files.values())
-        heads = [(file.waiting[0].at, n) for n, file in enumerate(files) if file.waiting]
-        heapq.heapify(heads)
+        if not self._grown:
+            self._grown = self._look()
+        self._read(limit)
+        # Equal times may go: they are whole seconds, and their order says nothing.
+        horizon = min((file.newest for file in self._grown), default=_NEVER)
         found: list[LogLine] = []
-        while heads and len(found) < limit:
-            at, number = heads[0]
-            if at > horizon:
-                break
-            waiting = files[number].waiting
-            found.append(waiting.popleft())
-            if waiting:
-                heapq.heapreplace(heads, (waiting[0].at, number))
+        files = [file for file in self._files.values() if file.waiting]
+        heads = [(file.head, number) for number, file in enumerate(files)]
+        heapq.heapify(heads)
+        while heads and len(found) < limit and heads[0][0] <= horizon:
+            number = heads[0][1]
+            found.append(files[number].take())
+            if files[number].waiting:
+                heapq.heapreplace(heads, (files[number].head, number))
             else:
                 heapq.heappop(heads)
+        self.behind = bool(self._grown or heads)
         return found
 
-    def _look_for_files(self) -> None:
-        try:
-            names = sorted(self._folder.glob("*.log"))
-        except OSError:
-            return
-        for path in names:
-            if path.name not in self._files and not self._is_kept(path):
-                self._files[path.name] = _File(path)
+    def _read(self, limit: int) -> None:
+        """Reads on in files that grew; one that has more than a chunk comes again."""
+        for _ in range(min(READS, len(self._grown))):
+            file = self._grown.popleft()
+            if len(file.waiting) > limit // 4 or file.read() == CHUNK:
+                self._grown.append(file)
 
-    def _is_kept(self, path: Path) -> bool:
+    def _look(self) -> deque[_File]:
+        """The files that have more than was read: a look at a folder costs less than a read."""
+        grown: deque[_File] = deque()
+        try:
+            with os.scandir(self._folder) as entries:
+                for entry in sorted(entries, key=lambda entry: entry.name):
+                    file = self._files.get(entry.name)
+                    if file is None:
+                        if not entry.name.endswith(".log") or self._is_kept(entry.name):
+                            continue
+                        file = self._files[entry.name] = _File(Path(entry.path))
+                    if entry.stat().st_size > file.offset:
+                        grown.append(file)
+        except OSError:
+            pass  # the folder, or a file in it, is gone or not there yet: the next poll looks again
+        return grown
+
+    def _is_kept(self, name: str) -> bool:
         """Whether this is a log fetched from a node as a whole, as an installer's is."""
-        return f"-{self._folder.parent.name}." in path.name
+        return f"-{self._folder.parent.name}." in name

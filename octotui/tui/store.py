@@ -7,6 +7,7 @@ import getpass
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import closing
 from itertools import islice
 
 from octotui.run.control import check_command
@@ -20,12 +21,18 @@ from octotui.view import RunView
 #: Whether the runner lives is looked at this often, seconds: the look takes its lock for a moment.
 ALIVE_PAUSE = 1.0
 
+#: Events that a poll takes in at most: between polls the loop serves keys and the terminal.
+EVENTS = 100
+
 #: So many log lines are kept for screens that are opened later.
 KEPT_LINES = 100_000
 
 
 class Store:
-    """One run. ``poll`` takes in what is new; everything else only looks at it."""
+    """One run. ``poll`` takes in what is new; everything else only looks at it.
+
+    Made, it knows the whole journal; of the logs their beginning.
+    """
 
     def __init__(self, run: RunDirectory, now: Callable[[], float] = time.time) -> None:
         self.run = run
@@ -38,7 +45,10 @@ class Store:
         self._tail = LogTail(run.logs)
         self._lines: deque[LogLine] = deque(maxlen=KEPT_LINES)
         self.line_count = 0
-        self.poll()
+        #: Whether the view is of now: it is not where the journal has more than a poll takes in.
+        self.up_to_date = False
+        while not self.up_to_date:
+            self.poll()
         self.first_seq = self.view.seq
 
     @property
@@ -46,24 +56,36 @@ class Store:
         return Situation(self.view, self.alive)
 
     def poll(self) -> bool:
-        """Reads what the journal has that was not seen yet; True where that is anything.
+        """Takes in what is new, a bounded part of it; True where there is more.
 
-        Microseconds while there is nothing; a whole journal at the first time.
+        Lines come once the journal has been read to its end. Microseconds while there is nothing.
         """
-        before = self.view.seq
-        resumed = False
-        for event in self._journal.events(before):
-            self.view.apply(event)
-            resumed = resumed or event.kind in ("run.started", "run.resumed")
-        if news := self.view.seq > before:
-            self.heard = self.now()
-        if resumed or self.now() - self._asked >= ALIVE_PAUSE:
-            self._asked = self.now()
-            self.alive = is_alive(self.run)
+        if self.now() - self._asked >= ALIVE_PAUSE:
+            self._look_for_life()
+        self.up_to_date = self._read_events() < EVENTS
+        if not self.up_to_date:
+            return True
         lines = self._tail.poll()
         self._lines.extend(lines)
         self.line_count += len(lines)
-        return news or bool(lines)
+        return self._tail.behind
+
+    def _read_events(self) -> int:
+        """Folds the next events into the view; how many there were."""
+        count = 0
+        with closing(self._journal.events(self.view.seq)) as events:
+            for event in islice(events, EVENTS):
+                self.view.apply(event)
+                count += 1
+                if event.kind in ("run.started", "run.resumed"):
+                    self._look_for_life()
+        if count:
+            self.heard = self.now()
+        return count
+
+    def _look_for_life(self) -> None:
+        self._asked = self.now()
+        self.alive = is_alive(self.run)
 
     def lines_after(self, count: int) -> list[LogLine]:
         """Log lines of all nodes after the first ``count``, as far as they are kept."""
