@@ -16,7 +16,10 @@ StepState: TypeAlias = Literal["pending", "running", "done", "already", "failed"
 
 @dataclass(slots=True)
 class StepView:
-    """One step. ``waiting`` is the reason it waits for now, since ``waiting_since``."""
+    """One step. ``waiting`` is the reason it waits for now, since ``waiting_since``.
+
+    ``log``: where the installer's log of a step that ended well lies on the node.
+    """
 
     id: str
     phase: str
@@ -31,6 +34,7 @@ class StepView:
     waiting_since: float | None = None
     progress: str = ""
     error: Mapping[str, Any] = field(default_factory=dict)
+    log: str = ""
 
 
 @dataclass(slots=True)
@@ -243,6 +247,7 @@ def _step_ended(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
     step.ended = event.at
     step.waiting = step.progress = ""
     step.error = data.get("error", {})
+    step.log = str(data.get("result", {}).get("log", ""))
     if step.node:
         view.nodes[step.node].doing = ""
     if data["outcome"] in ("done", "already"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from textual.binding import Binding, BindingType
 
@@ -17,7 +17,11 @@ from octotui.tui import possible as when
 from octotui.tui.situation import Situation
 from octotui.view import RunView
 
-EVERYWHERE: Final = ("home", "plan", "run", "node", "decision", "report")
+#: Of which runs a command is: of any, of one that can still be acted on, of one played again.
+Of: TypeAlias = Literal["any", "live", "replay"]
+
+EVERYWHERE: Final = ("home", "plan", "run", "node", "kept-log", "decision", "report")
+_LOGS: Final = ("run", "node", "kept-log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class Command:
     ``id`` is what a person's key file names. ``places`` are the screens that have it, ``does`` is
     its help. ``control`` is the journal's word for a command that steers the run; those have a
     ``consequence``, perhaps an ``argument``, and, where it cannot be taken back, a ``word`` that
-    has to be typed.
+    has to be typed. ``condition`` says when it can be done, of runs that it is ``of`` at all.
     """
 
     id: str
@@ -36,12 +40,21 @@ class Command:
     does: str
     places: tuple[str, ...]
     action: str
-    possible: Callable[[Situation], bool] = when.always
+    condition: Callable[[Situation], bool] = when.always
     control: str = ""
     consequence: Callable[[RunView], str] = leaves.nothing
     word: Callable[[RunView], str] = leaves.nothing
     argument: Callable[[RunView], str] = leaves.nothing
     listed: bool = True
+    of: Of = "any"
+
+    def fits(self, situation: Situation) -> bool:
+        """Whether it is of such a run at all: a replay has no command that acts on the run."""
+        return self.of == "any" or (self.of == "replay") == situation.replayed
+
+    def possible(self, situation: Situation) -> bool:
+        """Whether it does something now. Everything that offers or carries out asks here."""
+        return self.fits(situation) and self.condition(situation)
 
     def binding(self) -> Binding:
         return Binding(
@@ -78,10 +91,17 @@ def _steer(
         consequence,
         word,
         argument,
+        of="live",
     )
 
 
 _RUN = ("run", "node", "decision")
+
+
+def _replay(move: str, keys: str, title: str, does: str) -> Command:
+    places = ("run", "node")
+    return Command(f"replay.{move}", keys, title, does, places, f"replay('{move}')", of="replay")
+
 
 COMMANDS: Final = (
     # --- steering a run: the journal's control commands ----------------------------------------
@@ -95,7 +115,7 @@ COMMANDS: Final = (
     Command(
         "run.release-all", "D", "drop holds", "Drop every hold that is ahead.", ("run", "node"),
         "steer('release-all')", when.release_all, "release", leaves.release_all,
-        argument=leaves.every,
+        argument=leaves.every, of="live",
     ),
     _steer(
         "retry", "r", "retry", "Do again what failed, after looking at what was done.",
@@ -119,8 +139,24 @@ COMMANDS: Final = (
     ),
     Command(
         "run.resume", "u", "take up", "Start a new process that takes the run up where it stopped.",
-        ("plan", *_RUN), "resume", when.resume, consequence=leaves.resume,
+        ("plan", *_RUN), "resume", when.resume, consequence=leaves.resume, of="live",
     ),
+    # --- a replay's clock ----------------------------------------------------------------------
+    _replay("play", "space", "play or pause", "Let the replayed time run, or stop it."),
+    _replay("previous", "[", "last event", "Back to the last phase, failure, wait or decision, and "
+            "stay there."),
+    _replay("next", "]", "next event", "On to the next phase, failure, wait or decision, and "
+            "stay there."),
+    _replay("faster", "+,=", "faster", "Twice as fast, up to 128 seconds in one."),
+    _replay("slower", "-", "slower", "Half as fast, down to the time it took."),
+    _replay("back", "comma", "5 s back", "Five seconds back."),
+    _replay("forth", ".", "5 s on", "Five seconds on."),
+    _replay("far-back", "<", "1 min back", "A minute back."),
+    _replay("far-forth", ">", "1 min on", "A minute on."),
+    _replay("start", "0", "start", "To the beginning of the run."),
+    _replay("end", "$", "end", "To where the run has come."),
+    _replay("skip", ";", "skip quiet", "While playing, pass over stretches of more than "
+            "five seconds in which nothing was written; or play them again."),
     # --- moving about --------------------------------------------------------------------------
     Command(
         "home.open", "o,enter", "open", "Attach to that run, or check and plan that profile.",
@@ -131,7 +167,7 @@ COMMANDS: Final = (
     ),
     Command(
         "decision.open", "d", "decide", "What can be done now, and what each leaves behind.",
-        ("run", "node"), "decide", when.decide,
+        ("run", "node"), "decide", when.decide, of="live",
     ),
     Command(
         "plan.open", "p", "plan", "The plan and the findings of the checks.",
@@ -142,8 +178,25 @@ COMMANDS: Final = (
         ("report",), "look", when.always,
     ),
     Command(
+        "run.replay", "P", "replay", "Play the run again, from its beginning, on one clock.",
+        ("run", "report"), "replay_run", when.replay, of="live",
+    ),
+    Command(
         "node.open", "enter", "open node", "Facts, steps and log of the node under the cursor.",
         ("run",), "node", listed=False,
+    ),
+    Command(
+        "node.installer-log", "m", "installer's log", "What Windows Installer wrote on that node, "
+        "once it is fetched: after a failure, and when the upgrade ends.",
+        ("run", "node", "decision"), "installer_log", when.planned,
+    ),
+    Command(
+        "kept-log.previous", "[", "log before", "The log of an earlier job of this node.",
+        ("kept-log",), "other_log(-1)",
+    ),
+    Command(
+        "kept-log.next", "]", "next log", "The log of a later job of this node.",
+        ("kept-log",), "other_log(1)",
     ),
     Command(
         "run.table", "t", "nodes or steps", "Show the nodes, or the table of nodes and steps.",
@@ -158,16 +211,16 @@ COMMANDS: Final = (
     ),
     Command(
         "log.find", "slash", "find", "Find a text or /regular expression/ in the log.",
-        ("run", "node"), "find",
+        _LOGS, "find",
     ),
     Command(
         "log.filter", "ampersand", "filter", "Show only log lines with a text or /regular "
         "expression/.",
-        ("run", "node"), "filter", listed=False,
+        _LOGS, "filter", listed=False,
     ),
     Command(
         "log.severity", "i", "severity", "Show all of the log, warnings and errors, or errors.",
-        ("run", "node"), "severity", listed=False,
+        _LOGS, "severity", listed=False,
     ),
     Command(
         "log.node", "o", "one node's log", "The log of the node under the cursor only, or of all.",
@@ -179,13 +232,14 @@ COMMANDS: Final = (
     ),
     Command(
         "back", "escape", "back", "Back to where you came from. Decides nothing.",
-        ("plan", "run", "node", "decision", "report"), "back",
+        ("plan", "run", "node", "kept-log", "decision", "report"), "back",
     ),
     # --- everywhere ----------------------------------------------------------------------------
     Command(
         "stream", "S", "plain lines", "Leave the full screen; go on with plain lines and what was "
         "missed. `octotui attach` leads back.",
         ("plan", "run", "node", "decision", "report"), "stream", when.opened, listed=False,
+        of="live",
     ),
     Command(
         "mouse", "M", "mouse", "Take the mouse, or leave it to the terminal for selecting text.",
@@ -215,7 +269,7 @@ def bindings_of(place: str) -> list[BindingType]:
 
 def command_of(place: str, action: str, parameters: tuple[object, ...]) -> Command | None:
     """The command of a screen behind one of its actions."""
-    called = f"{action}('{parameters[0]}')" if parameters else action
+    called = f"{action}({parameters[0]!r})" if parameters else action
     return next((c for c in commands_of(place) if c.action == called), None)
 
 

@@ -86,6 +86,11 @@ def decide(situation: Situation) -> bool:
     return situation.state in WAITING or resume(situation)
 
 
+def replay(situation: Situation) -> bool:
+    """Nothing more comes of the run for now: one can look back."""
+    return situation.view is not None and (situation.ended or not situation.alive)
+
+
 def working(situation: Situation) -> bool:
     """Whether the run is in a phase that acts on the cluster."""
     return situation.state in BY_NAME and situation.state not in ("preflight", "ready")

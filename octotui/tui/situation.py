@@ -11,11 +11,12 @@ from octotui.view import RunView
 class Situation:
     """What decides which commands are possible. ``view`` None: no run is open.
 
-    ``alive``: a runner works on it now.
+    ``alive``: a runner works on it now. ``replayed``: it is a past run that is played again.
     """
 
     view: RunView | None = None
     alive: bool = False
+    replayed: bool = False
 
     @property
     def state(self) -> str:

@@ -15,6 +15,8 @@ from octotui.tui.store import Store
 
 if TYPE_CHECKING:
     from octotui.tui.app import Cockpit
+    from octotui.tui.replay import ReplayStore
+    from octotui.tui.widgets.replay_bar import ReplayBar
 
 
 class Line(Static):
@@ -74,7 +76,7 @@ class CockpitScreen(Screen[Any]):
     app: Cockpit
 
     @property
-    def store(self) -> Store:
+    def store(self) -> Store | ReplayStore:
         """The open run. Only screens that need one are shown without a home."""
         store = self.app.store
         assert store is not None, f"{self.PLACE} is shown with a run only"
@@ -89,17 +91,31 @@ class CockpitScreen(Screen[Any]):
         """Called four times a second while this screen is on top; cheap where nothing changed."""
 
     _composed = False
+    _bar: ReplayBar | None = None
 
     def tick(self, now: float) -> None:
         if not self._composed:
             return  # it is on the stack, but its parts are not there yet
         self.show(self.situation, now)
+        if self._bar is not None:
+            self._bar.show()
         for line in self.query(KeyLine):
             line.refresh_keys()
 
     def on_mount(self) -> None:
         self._composed = True
+        if self.situation.replayed:
+            self._mount_bar()
         self.tick(self.app.now())
+
+    def _mount_bar(self) -> None:
+        from octotui.tui.replay import ReplayStore
+        from octotui.tui.widgets.replay_bar import ReplayBar
+
+        store, keys = self.store, self.query(KeyLine)
+        if isinstance(store, ReplayStore) and keys:
+            self._bar = ReplayBar(store)
+            self.mount(self._bar, before=keys.first())
 
     def on_screen_resume(self) -> None:
         self.tick(self.app.now())
@@ -144,6 +160,12 @@ class CockpitScreen(Screen[Any]):
         if await self.app.push_screen_wait(Confirm(BY_ID["run.resume"], self.store.view)):
             await self.app.take_up()
 
+    def action_replay(self, move: str) -> None:
+        self.app.move_replay(move)
+
+    def action_replay_run(self) -> None:
+        self.app.replay(self.store.run)
+
     def action_back(self) -> None:
         self.app.back()
 
@@ -165,6 +187,16 @@ class CockpitScreen(Screen[Any]):
         from octotui.tui.screens.plan import PlanScreen
 
         self.app.push_screen(PlanScreen())
+
+    def node_here(self) -> str:
+        """The node that a command about one node means on this screen; empty for none."""
+        return ""
+
+    def action_installer_log(self) -> None:
+        from octotui.tui.screens.kept_log import KeptLogScreen
+
+        if node := self.node_here():
+            self.app.push_screen(KeptLogScreen(node))
 
     def action_decide(self) -> None:
         from octotui.tui.screens.decision import DecisionScreen

@@ -86,6 +86,10 @@ class DecisionScreen(CockpitScreen, ModalScreen[None]):
         else:
             self.action_steer(BY_ID[chosen].control)
 
+    def node_here(self) -> str:
+        """The one that failed, the first where several did."""
+        return next((step.node for step in self.store.view.failed_steps() if step.node), "")
+
     def text(self) -> str:
         words = happened_text(self.situation, self.store.last_words())
         return f"{words.plain}\n{stands_text(self.store.view, self.app.now()).plain}\n"

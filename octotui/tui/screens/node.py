@@ -23,7 +23,6 @@ class NodeScreen(WithLog):
     def __init__(self, node: str) -> None:
         super().__init__()
         self.node = node
-        self._seen_lines = 0
 
     def compose(self) -> ComposeResult:
         yield Line(classes="head", id="node-head")
@@ -40,14 +39,14 @@ class NodeScreen(WithLog):
         yield KeyLine()
 
     def show(self, situation: Situation, now: float) -> None:
-        store, view = self.store, self.store.view
+        view = self.store.view
         self.query_one("#node-head", Line).say(node_head(view, self.node, now))
         self.query_one("#node-steps-text", Line).say(node_steps(view, self.node, now))
         self.query_one("#node-facts-text", Line).say(facts_text(view, self.node))
-        lines = store.lines_after(self._seen_lines)
-        self._seen_lines = store.line_count
-        if own := [line for line in lines if line.node == self.node]:
-            self.query_one(LogView).extend(own)
+        self.take_lines(self.node)
+
+    def node_here(self) -> str:
+        return self.node
 
     def action_log(self) -> None:
         log = self.query_one(LogView)

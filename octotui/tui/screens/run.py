@@ -28,10 +28,6 @@ class RunScreen(WithLog):
     BINDINGS = bindings_of("run")
     AUTO_FOCUS = "NodeGrid"
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._seen_lines = 0
-
     def compose(self) -> ComposeResult:
         yield Line(classes="head", id="run-head")
         yield PhaseTimeline()
@@ -61,9 +57,7 @@ class RunScreen(WithLog):
         if matrix.display:
             matrix.show(view, now)
         self.query_one("#waiting", Line).say(waiting_text(situation, now, self._room_to_wait()))
-        if lines := store.lines_after(self._seen_lines):
-            self._seen_lines = store.line_count
-            self.query_one(LogView).extend(lines)
+        self.take_lines()
 
     def _room_to_wait(self) -> int:
         return 3 if self.size.height < 34 else 6
@@ -76,9 +70,11 @@ class RunScreen(WithLog):
         if step and step.node:
             self.app.push_screen(NodeScreen(step.node))
 
+    def node_here(self) -> str:
+        return self.query_one(NodeGrid).node
+
     def action_node(self) -> None:
-        node = self.query_one(NodeGrid).node
-        if node:
+        if node := self.node_here():
             self.app.push_screen(NodeScreen(node))
 
     def action_table(self) -> None:
