@@ -77,14 +77,16 @@ class Clocks(Widget):
 
 def clock_pieces(view: RunView, now: float, width: int) -> list[Piece]:
     """The clocks in the most words that fit."""
-    for long in (True, False):
-        pieces = _pieces(view, now, long)
+    for words in (2, 1, 0):
+        pieces = _pieces(view, now, words)
         if widths(pieces) <= width:
             break
     return pieces
 
 
-def _pieces(view: RunView, now: float, long: bool) -> list[Piece]:
+def _pieces(view: RunView, now: float, words: int) -> list[Piece]:
+    """``words``: 2 says everything, 1 is short, 0 leaves out by how much a clock is over."""
+    long = words == 2
     clocks, estimate = view.clocks(now), view.plan.get("estimate", {})
     pieces: list[Piece] = []
     for name, title, expectation, end in _CLOCKS:
@@ -106,7 +108,8 @@ def _pieces(view: RunView, now: float, long: bool) -> list[Piece]:
             of = " of about " if long else "/"
             pieces.append((f"{of}{duration(expected)}", "dim"))
         if late:
-            pieces.append((f" {duration(int(taken) - int(expected))} over", "warn"))
-        if reached and long:
+            over = f" {duration(int(taken) - int(expected))} over"
+            pieces.append((over if words else "!", "warn"))
+        if reached:
             pieces.append((" ✓", "good"))
     return pieces

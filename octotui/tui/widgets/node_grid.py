@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from octotui.tui.widgets.node_heading import heading
 from octotui.tui.widgets.node_rows import Row, Sort, rows
 from octotui.tui.widgets.paint import CSS, STYLES, Piece, changed, fit, strip
 from octotui.view import RunView
@@ -68,6 +69,8 @@ class NodeGrid(ScrollView, can_focus=True):
         """Shows the nodes as they are now, epoch seconds; repaints the cells that differ."""
         self._told = (view, now)
         self._take(rows(view, now, self.sort, self.filter))
+        if (title := heading(self._rows, len(view.nodes))) != self.border_title:
+            self.border_title = title
 
     def narrow(self, text: str) -> None:
         """Leaves only nodes that have this text in their line; all for an empty one."""
@@ -107,7 +110,7 @@ class NodeGrid(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         index = y + self.scroll_offset.y
-        width = self.size.width
+        width = self.scrollable_content_region.width
         if index >= len(self._rows):
             return strip(self, [("no node has this in its line", "dim")]
                          if y == 0 and self.filter else [], width)  # fmt: skip
@@ -158,7 +161,7 @@ class NodeGrid(ScrollView, can_focus=True):
     def _pieces(self, row: Row) -> list[Piece]:
         """A line in the width there is: what is done gets what the other columns leave."""
         name, version, time = self._columns
-        width = self.size.width
+        width = self.scrollable_content_region.width
         service = 8
         if width < 60:
             version = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -10,6 +9,9 @@ from octotui.tui.words import duration
 from octotui.view import NodeView, RunView, StepView
 
 Sort: TypeAlias = Literal["state", "name", "version"]
+
+#: The phase in which nothing is next that the plan has.
+_ROLLING_BACK: Final = "rolling_back"
 
 #: Failed and running first, then those that wait for their turn.
 _RANKS: Final = {"bad": 0, "warn": 1, "busy": 2, "dim": 3, "plain": 4, "good": 5}
@@ -38,13 +40,8 @@ class Row:
 
 def rows(view: RunView, now: float, sort: Sort = "state", text: str = "") -> list[Row]:
     """Every node that the filter leaves, in order; the profile's order among equals."""
-    running = {step.node: step for step in view.running_steps() if step.node}
-    failed = {step.node: step for step in view.failed_steps() if step.node}
-    ended = _ended(view.steps.values())
-    found = [
-        _row(view, node, running.get(node.name), failed.get(node.name), ended, now)
-        for node in view.nodes.values()
-    ]
+    steps = _by_node(view)
+    found = [_row(view, node, steps[node.name], now) for node in view.nodes.values()]
     if text:
         found = [row for row in found if row.matches(text)]
     if sort == "state":
@@ -56,23 +53,40 @@ def rows(view: RunView, now: float, sort: Sort = "state", text: str = "") -> lis
     return found
 
 
-def _ended(steps: Iterable[StepView]) -> dict[str | None, int]:
-    """Nodes with the number of their steps that are still to do."""
-    left: dict[str | None, int] = {}
-    for step in steps:
-        if step.phase != "rolling_back" or step.state != "pending":
-            left[step.node] = left.get(step.node, 0) + (step.state not in ("done", "already"))
-    return left
+@dataclass(slots=True)
+class _Steps:
+    """The steps of a node that say what it does. ``left``: how many of ``count`` are to do."""
+
+    running: StepView | None = None
+    failed: StepView | None = None
+    next: StepView | None = None
+    left: int = 0
+    count: int = 0
 
 
-def _row(
-    view: RunView,
-    node: NodeView,
-    running: StepView | None,
-    failed: StepView | None,
-    left: dict[str | None, int],
-    now: float,
-) -> Row:
+def _by_node(view: RunView) -> dict[str, _Steps]:
+    """All of them in one pass: there are ten times as many steps as nodes, four times a second."""
+    found = {name: _Steps() for name in view.nodes}
+    back = _ROLLING_BACK in (view.state, view.waiting_phase)
+    for step in view.steps.values():
+        steps = found.get(step.node or "")
+        if steps is None or (step.state == "pending" and step.phase == _ROLLING_BACK):
+            continue
+        steps.count += 1
+        if step.state in ("done", "already"):
+            continue
+        if step.state == "pending":
+            steps.next = steps.next or (None if back else step)
+        elif step.state == "running":
+            steps.running = step
+        else:
+            steps.failed = step
+        steps.left += 1
+    return found
+
+
+def _row(view: RunView, node: NodeView, steps: _Steps, now: float) -> Row:
+    running, failed = steps.running, steps.failed
     service = {True: "serving", False: "stopped", None: "unknown"}[node.serving]
     time = ""
     if node.left_out:
@@ -92,10 +106,13 @@ def _row(
         doing = f"{failed.state}: {failed.title}: {failed.error.get('what', '')}".rstrip(": ")
     elif node.problem:
         style, glyph, doing = "bad", "✗", f"problem: {node.problem}"
-    elif view.steps and left.get(node.name) == 0:
+    elif steps.count and not steps.left:
         style, glyph, doing = "good", "✓", "all steps done"
     else:
-        style, glyph, doing = "dim", "⋅", _rest(view, node.name)
+        style, glyph = "dim", "⋅"
+        doing = f"next: {steps.next.title}" if steps.next else ""
+        if _ROLLING_BACK in (view.state, view.waiting_phase):
+            doing = "waits for the way back"
     return Row(node.name, style, glyph, node.version, doing, time, service)
 
 
@@ -104,9 +121,9 @@ def _time(step: StepView, now: float) -> str:
     return f"{taken} of ~{duration(step.expected)}" if step.expected > 1 else taken
 
 
-def _rest(view: RunView, node: str) -> str:
-    """What comes next on a node that does nothing now."""
-    for step in view.steps.values():
-        if step.node == node and step.state == "pending" and step.phase != "rolling_back":
-            return f"next: {step.title}"
-    return ""
+def heading(found: Sequence[Row], total: int) -> str:
+    """How many nodes are in which state, for the border above; of how many where some are hidden."""
+    counts = Counter(row.glyph for row in found)
+    states = "  ".join(f"{g} {counts[g]} {word}" for g, word in _KINDS.items() if counts[g])
+    count = f"{len(found)} of {total}" if len(found) != total else f"{total}"
+    return f"Nodes {count}  {states}".rstrip()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -70,6 +70,31 @@ def phases_now(view: RunView, now: float, expected: Mapping[str, float]) -> list
             state = "to do"
         found.append(PhaseNow(name, state, spans.get(name), expected.get(name) or None))
     return found
+
+
+def current_phase(phases: Sequence[PhaseNow]) -> PhaseNow | None:
+    """The phase that the run is in or waits before; on the way back that is not what failed."""
+    for states in (("running", "waiting"), ("failed",)):
+        found = next((phase for phase in phases if phase.state in states), None)
+        if found:
+            return found
+    return None
+
+
+def remaining(phases: Sequence[PhaseNow]) -> float | None:
+    """Seconds to the end as far as the plan foresees them; None where it says nothing.
+
+    What takes longer than expected is taken to end now.
+    """
+    if phases[-1].name == ROLLING_BACK.name or not any(phase.expected for phase in phases):
+        return None
+    left = 0.0
+    for phase in phases:
+        if phase.state == "to do":
+            left += phase.expected or 0.0
+        elif phase.state == "running":
+            left += max(0.0, (phase.expected or 0.0) - (phase.taken or 0.0))
+    return left
 
 
 def _is_behind(name: str, where: str, view: RunView, names: list[str]) -> bool:

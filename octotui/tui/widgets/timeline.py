@@ -9,12 +9,22 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from octotui.tui.widgets.paint import CSS, STYLES, Piece, changed, strip, widths
-from octotui.tui.widgets.phases import MARKS, PhaseNow, expectations, phases_now
-from octotui.tui.words import duration
+from octotui.tui.widgets.phases import (
+    MARKS,
+    PhaseNow,
+    current_phase,
+    expectations,
+    phases_now,
+    remaining,
+)
+from octotui.tui.words import clock, duration
 from octotui.upgrade.phases import BY_NAME, POINT_OF_NO_RETURN
 from octotui.view import RunView
 
 HEIGHT = 2
+
+#: A phase that takes this much longer than expected, seconds, is worth a word.
+_NOTABLE = 5
 
 
 class PhaseTimeline(Widget):
@@ -44,6 +54,7 @@ class PhaseTimeline(Widget):
     def on_resize(self) -> None:
         if self._told:
             self._lines = self._compose_lines(*self._told, self.size.width)
+            self.refresh()  # the first picture may have been painted without a width
 
     def get_content_height(self, *_: object) -> int:
         return HEIGHT
@@ -55,7 +66,7 @@ class PhaseTimeline(Widget):
         if view.plan is not self._plan:
             self._plan, self._expected = view.plan, expectations(view.plan)
         phases = phases_now(view, now, self._expected)
-        return [phase_line(phases, width), now_line(view, phases)]
+        return [phase_line(phases, width), now_line(view, phases, now, width)]
 
 
 def phase_line(phases: Sequence[PhaseNow], width: int) -> list[Piece]:
@@ -88,9 +99,12 @@ def _phases(phases: Sequence[PhaseNow], detail: int) -> list[Piece]:
     return pieces
 
 
-def now_line(view: RunView, phases: Sequence[PhaseNow]) -> list[Piece]:
-    """The phase under way: what happens in it, its time of what was expected, what it means."""
-    current = next((p for p in phases if p.state in ("running", "waiting", "failed")), None)
+def now_line(view: RunView, phases: Sequence[PhaseNow], now: float, width: int) -> list[Piece]:
+    """The phase under way: its time of what was expected, on which side of the point of no
+
+    return it is; where that fits, when all should be done, and what happens in the phase.
+    """
+    current = current_phase(phases)
     names = [phase.name for phase in phases]
     pieces: list[Piece] = []
     if view.state == "ready":
@@ -107,21 +121,31 @@ def now_line(view: RunView, phases: Sequence[PhaseNow]) -> list[Piece]:
             pieces.append((f"{duration(int(current.taken))} ", style))
         pieces.append((f"{before}{current.title}", style))
         if current.expected and current.expected > 1:
-            pieces.append((f", about {duration(current.expected)} expected", "dim"))
+            expected = duration(current.expected)
+            of = (
+                f", about {expected} expected" if current.taken is None else f" of about {expected}"
+            )
+            pieces.append((of, "dim"))
             over = int(current.taken or 0.0) - int(current.expected)
-            if over > 0:
+            if over > _NOTABLE:
                 pieces.append((f", {duration(over)} over", "warn"))
-        if current.state == "running":
-            pieces.append((f"   {BY_NAME[current.name].title}", "dim"))
     if current and POINT_OF_NO_RETURN in names:
         pieces += _no_return(view, names.index(current.name) - names.index(POINT_OF_NO_RETURN))
+    if current and current.state == "running":
+        left = remaining(phases)
+        end = "" if left is None else f"   done about {clock(now + left)[:5]}"
+        if view.hold:
+            end = f"   stops before {', '.join(view.hold).replace('_', ' ')}"
+        for text in (end, f"   {BY_NAME[current.name].title}"):
+            if widths(pieces) + len(text) <= width:
+                pieces.append((text, "dim"))
     return pieces
 
 
 def _no_return(view: RunView, steps_past: int) -> list[Piece]:
     """On which side of the point of no return the run is."""
     if view.database_upgraded:
-        return [("   past the point of no return: only a restore leads back", "bad")]
+        return [("   past the point of no return", "bad")]
     if steps_past == 0 and view.state == POINT_OF_NO_RETURN:
         return [("   at the point of no return", "bad")]
     return []
