@@ -7,7 +7,6 @@ import getpass
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import closing
 from itertools import islice
 
 from octotui.run.control import check_command
@@ -72,16 +71,15 @@ class Store:
 
     def _read_events(self) -> int:
         """Folds the next events into the view; how many there were."""
-        count = 0
-        with closing(self._journal.events(self.view.seq)) as events:
-            for event in islice(events, EVENTS):
-                self.view.apply(event)
-                count += 1
-                if event.kind in ("run.started", "run.resumed"):
-                    self._look_for_life()
-        if count:
+        # A list: the journal is let go of before anything is done with them.
+        events = list(islice(self._journal.events(self.view.seq), EVENTS))
+        for event in events:
+            self.view.apply(event)
+        if any(event.kind in ("run.started", "run.resumed") for event in events):
+            self._look_for_life()
+        if events:
             self.heard = self.now()
-        return count
+        return len(events)
 
     def _look_for_life(self) -> None:
         self._asked = self.now()
@@ -92,6 +90,10 @@ class Store:
         new = min(self.line_count - count, len(self._lines))
         # From the end: a deque is walked from its ends, and there may be a hundred thousand.
         return list(islice(reversed(self._lines), max(0, new)))[::-1]
+
+    def lines_gone(self, count: int) -> list[LogLine]:
+        """Of the first ``count`` log lines those that are gone again: only a replay goes back."""
+        return []
 
     def last_words(self) -> str:
         """What a runner that died said at last."""

@@ -117,8 +117,7 @@ class LogBuffer:
         before = self.rows
         begin = self._first + len(self._lines)
         self._lines.extend(lines)
-        for number in range(begin, self._first + len(self._lines)):
-            self._admit(number)
+        self._admit_all(begin)
         added = self.rows - before
         return added, self._forget()
 
@@ -127,14 +126,30 @@ class LogBuffer:
         self._lines, self._first = [], 0
         self.set_filter(self.filter, self.context)
 
+    def take_back(self, count: int) -> bool:
+        """Drops the newest lines, as if they had not come.
+
+        False where older lines are forgotten that were there before them: then all is dropped.
+        """
+        complete = not self._first
+        del self._lines[max(0, len(self._lines) - count) if complete else 0 :]
+        self._first = 0
+        self._cut(bisect_left(self._shown, len(self._lines)) if complete else 0)
+        self._last_hit = next(
+            (number for number in reversed(self._shown) if self._shows(self.line(number))),
+            -AROUND - 1,
+        )
+        # What was shown only because of a hit after it.
+        self._cut(bisect_right(self._shown, self._last_hit + AROUND))
+        return complete
+
     def set_filter(self, wanted: LogFilter, context: bool) -> None:
         """Shows other lines. Raises ValueError for a regular expression that is none."""
         self._shows = wanted.test()
         self.filter, self.context = wanted, context
         self._shown, self._ends, self._bad, self._gone_rows = [], [], [], 0
         self._last_hit = -AROUND - 1
-        for number in range(self._first, self._first + len(self._lines)):
-            self._admit(number)
+        self._admit_all(self._first)
 
     def set_width(self, width: int, lead: int) -> None:
         """Wraps the text into this many cells a row, after ``lead`` cells; 0: a row a line."""
@@ -192,11 +207,33 @@ class LogBuffer:
         """For each of ``height`` equal parts of what is shown, the worst that is in it."""
         worst = [Severity.DEBUG] * height
         count = len(self._shown)
-        # Where thousands of lines are bad, every part has some of those that are looked at.
-        for number in self._bad[:: len(self._bad) // 2000 + 1]:
-            part = bisect_left(self._shown, number) * height // count
-            worst[part] = max(worst[part], self.line(number).severity)
+        for part in range(height if self._bad else 0):
+            first, after = -(-part * count // height), -(-(part + 1) * count // height)
+            if first == after:
+                continue  # there are fewer lines than parts
+            begin = bisect_left(self._bad, self._shown[first])
+            end = bisect_right(self._bad, self._shown[after - 1])
+            # Where hundreds are bad, some of them are looked at.
+            some = self._bad[begin : end : max(1, (end - begin) // 20)]
+            worst[part] = max((self.line(n).severity for n in some), default=Severity.DEBUG)
         return worst
+
+    def _admit_all(self, begin: int) -> None:
+        """Shows those from number ``begin`` on that are to be shown."""
+        numbers = range(begin, self._first + len(self._lines))
+        if self.context or self._width:
+            for number in numbers:
+                self._admit(number)
+            return
+        # Thousands of lines a tick, most often all of them: without a call for each.
+        lines = self._lines[begin - self._first :]
+        wanted = list(numbers)
+        if self.filter != LogFilter():
+            wanted = [
+                number for number, line in zip(numbers, lines, strict=True) if self._shows(line)
+            ]
+        self._shown += wanted
+        self._bad += [n for n in wanted if lines[n - begin].severity >= Severity.WARN]
 
     def _admit(self, number: int) -> None:
         """Shows a line if the filter wants it or a hit is near, in either direction."""
@@ -216,6 +253,13 @@ class LogBuffer:
             self._bad.append(number)
         if self._width:
             self._ends.append((self._ends[-1] if self._ends else 0) + self._height(number))
+
+    def _cut(self, length: int) -> None:
+        """Shows so many of the shown lines only, the oldest."""
+        del self._shown[length:], self._ends[length:]
+        if not length:
+            self._gone_rows = 0
+        del self._bad[bisect_right(self._bad, self._shown[-1] if self._shown else -1) :]
 
     def _height(self, number: int) -> int:
         text = self.line(number).text

@@ -119,11 +119,3 @@ def _row(view: RunView, node: NodeView, steps: _Steps, now: float) -> Row:
 def _time(step: StepView, now: float) -> str:
     taken = duration(int(max(0.0, now - step.started))) if step.started is not None else ""
     return f"{taken} of ~{duration(step.expected)}" if step.expected > 1 else taken
-
-
-def heading(found: Sequence[Row], total: int) -> str:
-    """How many nodes are in which state, for the border above; of how many where some are hidden."""
-    counts = Counter(row.glyph for row in found)
-    states = "  ".join(f"{g} {counts[g]} {word}" for g, word in _KINDS.items() if counts[g])
-    count = f"{len(found)} of {total}" if len(found) != total else f"{total}"
-    return f"Nodes {count}  {states}".rstrip()

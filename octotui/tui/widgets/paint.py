@@ -50,8 +50,7 @@ def fit(text: str, width: int) -> str:
 
 def style_of(widget: Widget, name: str) -> Style:
     """A style by its name, over the widget's own colours."""
-    if name == "plain":
-        return widget.rich_style
+    # "plain" too: Textual keeps the styles of components, and works out a widget's own each time.
     return widget.get_component_rich_style(name)
 
 
@@ -63,7 +62,9 @@ def strip(widget: Widget, pieces: Sequence[Piece], width: int, over: str = "") -
         if text:
             style = style_of(widget, name)
             segments.append(Segment(printable(text), style + extra if extra else style))
-    blank = widget.rich_style + extra if extra else widget.rich_style
+    blank = style_of(widget, "plain")
+    if extra:
+        blank += extra
     return Strip(segments).adjust_cell_length(width, blank)
 
 
@@ -74,14 +75,21 @@ def changed(old: Sequence[Piece], new: Sequence[Piece], y: int, width: int) -> l
     in one line would cost its beginning twice. What ticks belongs to the left, or into a widget
     of its own.
     """
-    if old == new:
+    first = 0
+    for before, after in zip(old, new, strict=False):
+        if before != after:
+            break
+        first += 1
+    if first == len(old) == len(new):
         return []
-    before, after = _cells(old), _cells(new)
-    length = min(width, max(len(before), len(after)))
-    before += [(" ", "plain")] * (length - len(before))
-    after += [(" ", "plain")] * (length - len(after))
-    found = [x for x in range(length) if before[x] != after[x]]
-    return [Region(found[0], y, found[-1] + 1 - found[0], 1)] if found else []
+    # What is alike at the beginning is most of a line, and is not looked at cell by cell.
+    x = widths(old[:first])
+    cells, others = _cells(old[first:]), _cells(new[first:])
+    length = min(width - x, max(len(cells), len(others)))
+    cells += [(" ", "plain")] * (length - len(cells))
+    others += [(" ", "plain")] * (length - len(others))
+    found = [n for n in range(length) if cells[n] != others[n]]
+    return [Region(x + found[0], y, found[-1] + 1 - found[0], 1)] if found else []
 
 
 def _cells(pieces: Sequence[Piece]) -> list[Piece]:
@@ -98,4 +106,4 @@ def _cells(pieces: Sequence[Piece]) -> list[Piece]:
 
 def widths(pieces: Sequence[Piece]) -> int:
     """The cells that a line takes."""
-    return sum(cell_len(text) for text, _ in pieces)
+    return sum(len(text) if text.isascii() else cell_len(text) for text, _ in pieces)

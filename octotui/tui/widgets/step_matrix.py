@@ -115,6 +115,7 @@ class StepMatrix(ScrollView, can_focus=True):
         self.virtual_size = Size(self.size.width, len(self._table.rows) + FIXED)
         self._show_column()
         self._lines = self._compose_lines()
+        self.refresh()  # the first picture may have been painted without a width
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
@@ -126,7 +127,7 @@ class StepMatrix(ScrollView, can_focus=True):
     @property
     def _names(self) -> int:
         """The width of the column of names."""
-        return min(20, max((len(row) for row in self._table.rows), default=0)) + 1
+        return self._table.names
 
     def _show_column(self) -> None:
         """Shifts the table so that the cursor's step and its phase's name are to be seen."""

@@ -46,23 +46,27 @@ class Head:
 
 @dataclass(slots=True)
 class Table:
-    """Where everything stands. ``steps``: a step's id by row and column."""
+    """Where everything stands. ``steps``: a step's id by row and column. ``names``: the width of
+
+    the rows' names.
+    """
 
     columns: list[Column] = field(default_factory=list)
     heads: list[Head] = field(default_factory=list)
     rows: list[str] = field(default_factory=list)
     steps: dict[tuple[str, str], str] = field(default_factory=dict)
     width: int = 0
+    names: int = 1
     no_return: int | None = None
 
 
 def lay_out(view: RunView) -> Table:
     """The table of a run: phases in their order, columns in the plan's."""
-    table = Table()
+    table, backs_out = Table(), _begun(view.steps.values())
     by_phase: dict[str, list[str]] = {}
     for step in view.steps.values():
         # A way back that was not gone is no part of the table.
-        if step.phase == "rolling_back" and not _begun(view.steps.values()):
+        if step.phase == "rolling_back" and not backs_out:
             continue
         key = step.id.partition("@")[0]
         names = by_phase.setdefault(step.phase, [])
@@ -82,6 +86,7 @@ def lay_out(view: RunView) -> Table:
     table.width = x
     used = {row for row, _ in table.steps}
     table.rows = [row for row in (CLUSTER, *view.nodes) if row in used]
+    table.names = min(20, max(map(len, table.rows), default=0)) + 1
     return table
 
 
