@@ -24,7 +24,9 @@ _COMMANDS = {
     "runs": "octotui.cli.runs:runs",
     "attach": "octotui.cli.runs:attach",
     "resume": "octotui.cli.runs:resume",
+    "replay": "octotui.cli.replay:replay",
     "report": "octotui.cli.runs:report",
+    "bundle": "octotui.cli.bundle:bundle",
     "control": "octotui.cli.runs:control",
     "plugins": "octotui.cli.plugins:plugins",
 }

@@ -6,12 +6,18 @@ import asyncio
 import ssl
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import httpx
 
 from octotui.api.errors import ApiKeyRefused, ServerError, ServerNotReady
-from octotui.octopus.failures import NobodyAnswers, StillStarting, of_answer, of_connection
+from octotui.octopus.failures import (
+    NobodyAnswers,
+    StillStarting,
+    of_answer,
+    of_connection,
+    of_page,
+)
 from octotui.octopus.links import same_origin
 
 if TYPE_CHECKING:
@@ -92,6 +98,30 @@ class Connection:
     async def post(self, url: httpx.URL) -> httpx.Response:
         """Asks for an action, once."""
         return await self._follow("POST", url, None, ())
+
+    async def download(self, url: httpx.URL, to: BinaryIO, most: int) -> None:
+        """Reads a file, once, without holding it in memory. Redirects are not followed.
+
+        Raises ServerError, also where it has more than ``most`` bytes; what was written until then
+        is of no use.
+        """
+        headers = {_API_KEY_HEADER: self._api_key.get_secret_value(), "Accept": "application/zip"}
+        try:
+            async with self._client.stream("GET", url, headers=headers) as response:
+                if not response.is_success or "html" in response.headers.get("Content-Type", ""):
+                    await response.aread()
+                    raise of_answer(response) if response.is_error else of_page(response)
+                async for chunk in response.aiter_bytes():
+                    most -= len(chunk)
+                    if most < 0:
+                        raise ServerError(f"{url} answers with more than is taken")
+                    to.write(chunk)
+                return
+        except httpx.TransportError as error:
+            failure = of_connection(error, "GET", url, known=self._answered)
+        except httpx.DecodingError:
+            failure = ServerError(f"{url} answers with a broken encoding")
+        raise failure from None
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -20,6 +20,7 @@ USUAL = {
     "OctopusServerClusterSummary": "~/api/octopusservernodes/summary",
     "OctopusServerNodes": "~/api/octopusservernodes{/id}{?skip,take,ids,partialName}",
     "ServerStatus": "~/api/serverstatus",
+    "SystemReport": "~/api/serverstatus/system-report",
     "Tasks": "~/api/tasks{/id}{?skip,take,running,node}",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import httpx
 
@@ -163,6 +163,13 @@ class HttpOctopusServer:
         if self._visitor is None:
             self._visitor = Visitor(self._verify, self._transport)
         return await self._visitor.look(url, expect, timeout)
+
+    async def system_report(self, to: BinaryIO, most: int) -> None:
+        """Writes the server's own report for its makers, a zip; it needs AdministerSystem.
+
+        Nothing in it is masked. Raises ServerError, also where it has more than ``most`` bytes.
+        """
+        await self._cluster.download((await self._links()).url("SystemReport"), to, most)
 
     async def close(self) -> None:
         connections, self._connections = self._connections, {}

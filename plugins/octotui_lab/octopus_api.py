@@ -20,6 +20,7 @@ from octotui_lab.octopus_messages import (
     ApiSettings,
     NobodyListens,
 )
+from octotui_lab.octopus_report import system_report
 from octotui_lab.world import NodeSummary, World
 
 _DEFAULT_TAKE = 30
@@ -257,6 +258,10 @@ def _health(call: _Call) -> ApiResponse:
     return ApiResponse(200 if document["IsOperatingNormally"] else 418, document)
 
 
+def _system_report(call: _Call) -> ApiResponse:
+    return ApiResponse(200, system_report(call.world, call.node, call.settings.api_key))
+
+
 def _me(call: _Call) -> ApiResponse:
     user = {"Id": "Users-1", "Username": "svc-octotui", "IsActive": True, "IsService": True}
     return ApiResponse(200, user)
@@ -317,6 +322,7 @@ _ROUTES = (
         lambda call: ApiResponse(200, resources.system_info(call.world, call.node)),
         "administrator",
     ),
+    _route("GET", "/serverstatus/system-report", _system_report, "administrator"),
     _route(
         "GET",
         "/configuration/server-folders/values",

@@ -37,7 +37,7 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """An answer: a document for JSON, text for a page."""
+    """An answer: a document for JSON, text for a page, bytes for a zip."""
 
     status: int
     content: Any
@@ -45,10 +45,14 @@ class ApiResponse:
 
     @property
     def content_type(self) -> str:
+        if isinstance(self.content, bytes):
+            return "application/zip"
         return "text/html" if isinstance(self.content, str) else "application/json"
 
     @property
     def body(self) -> bytes:
+        if isinstance(self.content, bytes):
+            return self.content
         if isinstance(self.content, str):
             return self.content.encode()
         return json.dumps(self.content).encode()

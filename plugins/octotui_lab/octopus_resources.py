@@ -25,6 +25,7 @@ _ROOT_LINKS = {
     "OctopusServerNodes": "/octopusservernodes{/id}{?skip,take,ids,partialName}",
     "ServerHealthStatus": "/serverstatus/health",
     "ServerStatus": "/serverstatus",
+    "SystemReport": "/serverstatus/system-report",
     "Tasks": "/tasks{/id}{?skip,active,environment,tenant,runbook,project,name,node,running,"
     "states,hasPendingInterruptions,hasWarningsOrErrors,take,ids,partialName,spaces,"
     "includeSystem,description}",

@@ -1,0 +1,119 @@
+"""What a bundle masks: the secrets that are known, and what looks like one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from octotui.report.mask import Mask
+
+SECRET = "hunter2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Server=SQL1;User=octo;Password=hunter2;Encrypt=true",
+        "Server=SQL1;Password='hunter2 ; more';Encrypt=true",
+        'Server=SQL1;Pwd="hunter2";Encrypt=true',
+        "Server=SQL1;Password=my hunter2, really;Encrypt=true",
+        '{"cs": "Server=SQL1;Password=\\"hunter2 it\'s\\";Encrypt=true"}',
+        "<add connectionString='x;Password=&quot;hunter2;x&quot;;y'/>",
+        "AccountName=octo;AccountKey=hunter2==;EndpointSuffix=x",
+        "CREATE LOGIN octo WITH PASSWORD = N'hun''hunter2', CHECK_POLICY = ON",
+        "GET /api HTTP/1.1 Authorization: Basic hunter2",
+        "proxy-authorization: Digest username=octo, response=hunter2",
+        "X-Octopus-ApiKey: hunter2",
+        "Set-Cookie: OctopusIdentificationToken=hunter2; HttpOnly",
+        "sent Bearer hunter2-hunter2-hunter2 to it",
+        "https://octo:hunter2@octopus.example.com/app",
+        "https://octo:hun@hunter2@octopus.example.com/app",
+        "https://store.example.com/backup?sv=1&sig=hunter2&se=2",
+        "https://octopus.example.com/api?apikey=hunter2&x=1",
+        '<set key="Octopus.Storage.MasterKey">hunter2</set>',
+        '<set key="Octopus.Storage.MasterKey" type="text">hunter2</set>',
+        '<add key="SqlPassword" value="hunter2"/>',
+        "<AdminPassword>hunter2</AdminPassword>",
+        "<AdminPassword>\n  hunter2\n</AdminPassword>",
+        '"Octopus.Storage.MasterKey": "hunter2"',
+        '"SqlPassword":\n  "hunter2"',
+        r"{\"SqlPassword\":\"hunter2\",\"x\":1}",
+        "Octopus.Server.exe create-instance --masterKey hunter2 --x",
+        "Octopus.Server.exe admin --password=hunter2 --x",
+        'sqlcmd -Password "hunter2 x"',
+        "ConvertTo-SecureString 'hunter2' -AsPlainText -Force",
+        "PROPERTY CHANGE: Adding DBPASSWORD property. Its value is 'hunter2'.",
+        "Modifying DBPASSWORD property. Its current value is 'x'. Its new value: 'hunter2'.",
+        "Property(S): DBPASSWORD = hunter2",
+        "client_secret=hunter2",
+        "password: hunter2",
+        "-----BEGIN RSA PRIVATE KEY-----\n10:00 hunter2\n10:00 x\n-----END RSA PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\nhunter2",
+    ],
+)
+def test_what_names_a_secret_is_masked_by_its_looks(text: str) -> None:
+    masked = Mask().text(text)
+    assert SECRET not in masked
+    assert "***" in masked
+    assert Mask().text(masked) == masked
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "API-ABCDEFGHIJKLMNOPQRSTUVWXY12",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+        "01000000d08c9ddf0115d1118c7a00c04fc297eb01000000aabbccdd",
+    ],
+)
+def test_what_is_a_secret_wherever_it_stands(secret: str) -> None:
+    assert Mask().text(f"they said ({secret}).") == "they said (***)."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MSI (s) (58:5C) [08:59:56:101]: Running as a service, impersonation token is there.",
+        'api_key = "env:OCTO_KEY"',
+        "password = 'keyring:octotui/svc'",
+        "https://octopus.example.com/api does not accept the API key (HTTP 401)",
+        "basic authentication is turned off",
+        "OCTO1: install the package: done in 8.1 s",
+        "Executing SQL Server script 'Octopus.Core.UpgradeScripts.Script0815Lab.sql'",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert Mask().text(text) == text
+
+
+def test_known_secrets_are_masked_wherever_they_stand() -> None:
+    mask = Mask(lambda text: text.replace(SECRET, "***"))
+    assert mask.text("the word is hunter2") == "the word is ***"
+    assert mask.json({"a": ["hunter2", 2]}) == {"a": ["***", 2]}
+
+
+def test_json_is_masked_below_keys_that_name_a_secret_and_stays_json() -> None:
+    value = {
+        "api_key": "env:KEY",
+        "settings": {"password": ["a", {"b": 7}], "token": None, "master_key_set": True},
+        "said": "Password=hunter2;x",
+        "at": 12.5,
+    }
+    expected = {
+        "api_key": "env:KEY",
+        "settings": {"password": ["***", {"b": "***"}], "token": None, "master_key_set": True},
+        "said": "Password=***;x",
+        "at": 12.5,
+    }
+    assert Mask().json(value) == expected
+    assert json.loads(Mask().document(json.dumps(value))) == expected
+    assert Mask().document("{no json, password=hunter2") == "{no json, password=***"
+
+
+def test_a_log_of_megabytes_is_masked_as_one_of_lines() -> None:
+    line = "MSI (s) (58:5C): Executing op: RegAddValue(Name=File,Value=C:\\Octopus\\x.dll)\n"
+    text = line * 20_000 + "Password=hunter2;\n" + "\u0130" * 9 + line * 20_000 + "pwd=hunter2"
+    masked = Mask().text(text)
+    assert SECRET not in masked
+    assert len(masked) == len(text) - 2 * (len(SECRET) - 3)
