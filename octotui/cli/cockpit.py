@@ -29,7 +29,7 @@ def watch(run: RunDirectory, *, as_json: bool, attended: bool, screen: bool, aft
     return follow(run, as_json=as_json, attended=attended, after=after)
 
 
-def show(run: RunDirectory | None) -> int:
+def show(run: RunDirectory | None, *, replayed: bool = False) -> int:
     """The full screen: of a run, or of profiles and runs. Returns the exit code.
 
     What a person has to know stands in the terminal afterwards: the screen itself leaves nothing
@@ -41,7 +41,7 @@ def show(run: RunDirectory | None) -> int:
     from octotui.tui.app import Cockpit
     from octotui.tui.keymap import read_settings, settings_file
 
-    app = Cockpit(run, settings=read_settings(settings_file()))
+    app = Cockpit(run, replayed=replayed, settings=read_settings(settings_file()))
     left = app.run(mouse=bool(app.mouse))
     if left is None or left.how == "lost":
         return app.return_code or 1

@@ -19,6 +19,8 @@ from octotui.tui import possible
 from octotui.tui.keymap import Settings
 from octotui.tui.palette import CommandsOfScreen
 from octotui.tui.processes import begin, take_up
+from octotui.tui.recording import load
+from octotui.tui.replay import ReplayStore
 from octotui.tui.situation import Situation
 from octotui.tui.store import Store
 from octotui.tui.terminal import (
@@ -59,7 +61,10 @@ def place_of(situation: Situation) -> str:
 
 
 class Cockpit(App[Leave]):
-    """The full screen. ``run`` None: it begins with profiles and runs."""
+    """The full screen. ``run`` None: it begins with profiles and runs.
+
+    ``replayed``: the run is played again. Raises OctotuiError where it cannot be.
+    """
 
     TITLE = "octotui"
     # All at once: Textual does not load the style sheet of the screen that an app begins with.
@@ -72,6 +77,7 @@ class Cockpit(App[Leave]):
         "screens/decision.tcss",
         "screens/ask.tcss",
         "screens/confirm.tcss",
+        "screens/hold_before.tcss",
         "screens/help.tcss",
         "screens/report.tcss",
     ]
@@ -83,14 +89,19 @@ class Cockpit(App[Leave]):
         self,
         run: RunDirectory | None = None,
         *,
+        replayed: bool = False,
         settings: Settings | None = None,
         environment: Mapping[str, str] = os.environ,
         now: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
         self.settings = settings or Settings()
-        self.now = now
-        self.store = Store(run, now) if run else None
+        self._now = now
+        self.store: Store | ReplayStore | None = None
+        if run is not None:
+            self.store = ReplayStore(run, load(run, now)) if replayed else Store(run, now)
+        #: What is open below a replay: one comes back to it.
+        self._below: tuple[Store | None, CockpitScreen | None] | None = None
         self.mouse = self.settings.mouse
         if self.mouse is None:
             self.mouse = not is_remote(environment)
@@ -112,8 +123,13 @@ class Cockpit(App[Leave]):
             from octotui.tui.screens.home import HomeScreen
 
             return HomeScreen()
-        self._main = self._screen_for(place_of(self.store.situation))
+        place = "run" if self.store.situation.replayed else place_of(self.store.situation)
+        self._main = self._screen_for(place)
         return self._main
+
+    def now(self) -> float:
+        """Epoch seconds; in a replay those that are played."""
+        return self.store.now() if self.store else self._now()
 
     def on_mount(self) -> None:
         if not self.is_headless:
@@ -146,7 +162,8 @@ class Cockpit(App[Leave]):
         if store is None or not self.is_running:
             return False
         more = store.poll()
-        if store.up_to_date:  # else it would follow a run of the past
+        # Else it would follow a run of the past.
+        if isinstance(store, Store) and store.up_to_date:
             self._tell_answers(store)
             self._follow(store.situation)
         return more
@@ -154,10 +171,10 @@ class Cockpit(App[Leave]):
     def _show(self) -> None:
         if not self.is_running:
             return  # it is being closed, part by part
-        top = self.screen
-        for screen in self.screen_stack:
-            if screen is top or top.is_modal:
-                getattr(screen, "tick", _nothing)(self.now())
+        for screen in reversed(self.screen_stack):
+            getattr(screen, "tick", _nothing)(self.now())
+            if not screen.is_modal:
+                break  # what is below cannot be seen, and may be of another run
 
     def _follow(self, situation: Situation) -> None:
         """The screen that the run needs now; a person who looks at something else is left there."""
@@ -211,7 +228,7 @@ class Cockpit(App[Leave]):
 
     def open_run(self, run: RunDirectory) -> None:
         """Attaches to a run, above the home screen."""
-        self.store = Store(run, self.now)
+        self.store = Store(run, self._now)
         self._answered = len(self.store.view.commands)
         self._offered = ()
         self._main = self._screen_for(place_of(self.store.situation))
@@ -229,7 +246,7 @@ class Cockpit(App[Leave]):
     async def take_up(self) -> None:
         """Starts a process that goes on with the open run."""
         store = self.store
-        assert store is not None, "a run is open"
+        assert isinstance(store, Store), "a run is open"
         try:
             await asyncio.to_thread(take_up, store.run)
         except OctotuiError as error:
@@ -237,11 +254,39 @@ class Cockpit(App[Leave]):
         else:
             store.alive = True
 
+    def replay(self, run: RunDirectory) -> None:
+        """Plays a run again, above what is open; back leads there."""
+        self.run_worker(self._replay(run), exclusive=True, group="replay")
+
+    async def _replay(self, run: RunDirectory) -> None:
+        try:
+            recording = await asyncio.to_thread(load, run, self._now)
+        except OctotuiError as error:
+            self.notify(str(error), title="No replay", severity="error")
+            return
+        if isinstance(self.store, ReplayStore):
+            return
+        self._below = (self.store, self._main)
+        self.store = ReplayStore(run, recording)
+        self._main = self._screen_for("run")
+        self.push_screen(self._main)
+
+    def move_replay(self, move: str) -> None:
+        """Moves the clock of the replay, and shows at once where that is."""
+        if isinstance(self.store, ReplayStore):
+            self.store.move(move)
+            self.tick()
+
     def back(self) -> None:
         """To the screen below; from a run's own screen to home, where that is below."""
         own = self.screen is self._main and self.store is not None
+        if own and self._below is not None:
+            (self.store, self._main), self._below = self._below, None
+            self.pop_screen()
+            return
         if own and getattr(self.screen_stack[-2:][0], "PLACE", "") != "home":
-            self.notify("q leaves the screen; the run goes on without it.")
+            goes_on = "the screen; the run goes on without it"
+            self.notify(f"q leaves {goes_on if isinstance(self.store, Store) else 'the replay'}.")
             return
         if own and self.store is not None:
             self.store.close()
@@ -251,9 +296,10 @@ class Cockpit(App[Leave]):
     # --- leaving, copying, the mouse -----------------------------------------------------------
 
     def _leaving(self, how: Literal["leave", "stream", "lost"]) -> Leave:
-        if self.store is None:
-            return Leave(how)
-        return Leave(how, self.store.run, self.store.first_seq)
+        store = self._below[0] if self._below else self.store
+        if not isinstance(store, Store):
+            return Leave(how)  # of a replay there is nothing to tell
+        return Leave(how, store.run, store.first_seq)
 
     def _lost(self, code: int) -> None:
         """The terminal is gone, or the process is told to end."""

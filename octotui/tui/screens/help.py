@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from octotui.tui.commands import BY_ID, commands_of
 from octotui.tui.keymap import settings_file
+from octotui.tui.situation import Situation
 from octotui.tui.words import join
 
 
@@ -37,6 +38,7 @@ class HelpScreen(ModalScreen[None]):
             yield Static(self._text(self.app.screen_stack[-2]))
 
     def _text(self, below: Screen[object]) -> Content:
+        situation = getattr(below, "situation", Situation())
         keys: dict[str, list[str]] = {}
         others: list[tuple[str, str]] = []
         for _, binding in below._bindings:
@@ -49,6 +51,7 @@ class HelpScreen(ModalScreen[None]):
         lines = [
             _line(" ".join(keys.get(command.id, [command.keys])), command.title, command.does)
             for command in commands_of(self._place)
+            if command.fits(situation)
         ]
         lines += [_line(key, "", does) for key, does in others]
         lines += [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from octotui.run.directory import state_folder
-from octotui.tui.log_tail import Severity
+from octotui.tui.log_tail import LogLine, Severity
 from octotui.tui.screens.ask import Ask
 from octotui.tui.screens.base import CockpitScreen
 from octotui.tui.widgets.log_view import LogView
@@ -20,9 +20,25 @@ _NEXT = {
 class WithLog(CockpitScreen):
     """The log is focused by what is done with it, so that its own keys go on from there."""
 
+    _seen_lines = 0
+
     @property
     def log_view(self) -> LogView:
         return self.query_one(LogView)
+
+    def take_lines(self, node: str = "") -> None:
+        """Puts what came since the last time into the log, of all nodes or of one.
+
+        A replay that went back takes lines out of it again.
+        """
+        store, log = self.store, self.log_view
+        if gone := store.lines_gone(self._seen_lines):
+            self._seen_lines -= len(gone)
+            if not log.take_back(len(_of(node, gone))):
+                self._seen_lines = 0  # what is older had been dropped from the log
+        lines = store.lines_after(self._seen_lines)
+        self._seen_lines = store.line_count
+        log.extend(_of(node, lines))
 
     def action_find(self) -> None:
         """In the log, from the newest line back; n and N go on."""
@@ -67,3 +83,7 @@ class WithLog(CockpitScreen):
             self.app.notify(f"{path}: {error.strerror}", title="Not saved", severity="error")
         else:
             self.app.notify(f"{count} lines are in {path}.")
+
+
+def _of(node: str, lines: list[LogLine]) -> list[LogLine]:
+    return [line for line in lines if line.node == node] if node else lines

@@ -101,6 +101,20 @@ class LogView(Widget, can_focus=True):
         if first is not None:
             self._go(first)
 
+    def take_back(self, count: int) -> bool:
+        """Takes out the newest lines again. False: all are out, for older ones are forgotten."""
+        before = self.buffer.rows
+        complete = self.buffer.take_back(count)
+        self._new = max(0, self._new - (before - self.buffer.rows))
+        self._anchor = None
+        if self._cursor is not None:
+            self._cursor = self.buffer.step(self._cursor, 0)
+        self.following = self.following or not self.buffer.rows
+        self._scroll(self.buffer.rows if self.following else self._top)
+        self._paint_text()
+        self._paint_frame()
+        return complete
+
     def show_only(
         self, *, node: str | None = None, severity: Severity | None = None, text: str | None = None
     ) -> None:
