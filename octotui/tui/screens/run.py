@@ -8,7 +8,8 @@ from textual.containers import Horizontal, Vertical
 from octotui.tui.commands import bindings_of
 from octotui.tui.screens.base import KeyLine, Line
 from octotui.tui.screens.node import NodeScreen
-from octotui.tui.screens.run_text import run_head, waiting_text
+from octotui.tui.screens.run_text import run_head
+from octotui.tui.screens.waiting_text import waiting_text
 from octotui.tui.screens.with_log import WithLog
 from octotui.tui.situation import Situation
 from octotui.tui.widgets.clocks import Clocks
@@ -60,7 +61,7 @@ class RunScreen(WithLog):
         self.take_lines()
 
     def _room_to_wait(self) -> int:
-        return 3 if self.size.height < 34 else 6
+        return 4 if self.size.height < 34 else 6
 
     def on_node_grid_chosen(self, message: NodeGrid.Chosen) -> None:
         self.app.push_screen(NodeScreen(message.node))
