@@ -222,7 +222,12 @@ class Cockpit(App[Leave]):
         from octotui.tui.screens.report import ReportScreen
         from octotui.tui.screens.run import RunScreen
 
-        return {"plan": PlanScreen, "run": RunScreen, "report": ReportScreen}[place]()
+        screens: dict[str, type[CockpitScreen]] = {
+            "plan": PlanScreen,
+            "run": RunScreen,
+            "report": ReportScreen,
+        }
+        return screens[place]()
 
     # --- runs ----------------------------------------------------------------------------------
 
