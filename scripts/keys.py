@@ -1,4 +1,4 @@
-"""Writes the table of keys in docs/cockpit.md from the table of commands: ``python scripts/keys.py``.
+"""Writes the table of keys in docs/cockpit.md from the commands: ``python scripts/keys.py``.
 
 With ``--check`` nothing is written; the exit code is 1 where the page lists other keys.
 """

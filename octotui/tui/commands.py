@@ -129,6 +129,10 @@ COMMANDS: Final = (
         "hold", "h", "hold", "Stop before the next phase and wait.",
         ("run", "node"), when.hold, leaves.hold,
     ),
+    Command(
+        "run.hold-before", "H", "hold before", "Stop before a phase that you choose, and wait.",
+        ("run", "node"), "hold_before", when.hold, "hold", leaves.hold, of="live",
+    ),
     _steer(
         "rollback", "B", "roll back", "Put the old version back on every node, without a restore.",
         _RUN, when.rollback, leaves.rollback, leaves.rollback_word,

@@ -53,8 +53,8 @@ def leave_out(view: RunView) -> str:
     node = nodes[0] if nodes else "The node"
     others = len([n for n in view.nodes.values() if not n.left_out]) - 1
     return (
-        f"{node} stays stopped, parked and drained at {_version(view, node)}; the other {others} "
-        "go on. It has to be upgraded before it is started again."
+        f"{node} stays as it is, {_stands(view, node)}. The other {others} go on. "
+        f"It has to be at {view.to_version} before it is started again."
     )
 
 
@@ -63,23 +63,36 @@ def failed_node(view: RunView) -> str:
 
 
 def hold(view: RunView) -> str:
-    ahead = next_phase(view)
-    down = ""
-    if view.last_stop is not None and view.first_serving is None:
-        down = " The cluster is down meanwhile."
+    ahead = next(iter(phases_ahead(view)), "")
     return (
         f"What runs now ends first; then the run stops before {phase_title(ahead)} and waits, "
-        f"with no time limit.{down}"
+        f"with no time limit.{_meanwhile(ahead)}"
     )
 
 
-def next_phase(view: RunView) -> str:
-    """The next phase that the run can stop before, or an empty text."""
+def hold_before(phase: str) -> str:
+    """What a hold before a phase that the person chose leaves behind."""
+    return f"All before it is done; then the run waits, with no time limit.{_meanwhile(phase)}"
+
+
+def phases_ahead(view: RunView) -> tuple[str, ...]:
+    """The phases that the run can still stop before."""
     phases = sequence(len(view.nodes) > 1)
     if view.state not in phases:
-        return ""
+        return ()
     ahead = phases[phases.index(view.state) + 1 :]
-    return next((name for name in ahead if name in HOLDABLE), "")
+    return tuple(name for name in ahead if name in HOLDABLE)
+
+
+def _meanwhile(phase: str) -> str:
+    """What users see while the run waits before this phase."""
+    if phase in ("installing", "migrating", "starting"):
+        return " The cluster is down meanwhile."
+    if phase == "joining":
+        return " The first node serves meanwhile, the others are down."
+    if phase == "stopping":
+        return " Every node is drained and in maintenance mode meanwhile, and serves."
+    return ""
 
 
 def rollback(view: RunView) -> str:
@@ -113,6 +126,9 @@ def resume(view: RunView) -> str:
     )
 
 
-def _version(view: RunView, node: str) -> str:
+def _stands(view: RunView, node: str) -> str:
     seen = view.nodes.get(node)
-    return (seen.version if seen else "") or "an unknown version"
+    if seen is None:
+        return "whatever that is"
+    how = "serving" if seen.serving else "stopped and kept from starting"
+    return f"{how}, drained, at {seen.version or 'an unknown version'}"

@@ -59,9 +59,9 @@ def test_every_control_command_of_the_journal_has_a_key() -> None:
     ("state", "expected"),
     [
         ("ready", {"approve", "abort"}),
-        ("draining", {"hold", "rollback"}),
-        ("installing", {"hold", "rollback"}),
-        ("migrating", {"hold"}),
+        ("draining", {"hold", "hold-before", "rollback"}),
+        ("installing", {"hold", "hold-before", "rollback"}),
+        ("migrating", {"hold", "hold-before"}),
         ("failed", {"retry", "leave-out"}),
         ("over", set()),
     ],
@@ -98,7 +98,7 @@ def test_leaving_out_names_the_node_and_how_it_is_left(tmp_path: Path) -> None:
     command = BY_ID["run.leave-out"]
     assert command.word(at.view) == "OCTO2"
     assert command.consequence(at.view).startswith(
-        "OCTO2 stays stopped, parked and drained at 2025.2.13071"
+        "OCTO2 stays as it is, stopped and kept from starting, drained, at 2025.2.13071."
     )
 
 

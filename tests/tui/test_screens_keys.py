@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import OptionList
 
 from octotui.tui.app import Cockpit
 from octotui.tui.keymap import Settings
@@ -367,3 +368,35 @@ async def test_who_looks_elsewhere_is_told_that_the_run_waits(recorded: Make) ->
         await pilot.press("escape")
         await settle(app, pilot)
         assert place(app) == "decision"
+
+
+async def test_a_hold_before_a_chosen_phase_names_what_it_leaves(recorded: Make) -> None:
+    run = recorded("succeeded", enters("stopping"))
+    async with cockpit(run) as (app, pilot):
+        await pilot.press("H")
+        await pilot.pause()
+        words = [str(option.prompt) for option in app.screen.query_one(OptionList).options]
+        assert words[0].startswith("nothing")
+        before = {text.split()[0]: text for text in words[1:]}
+        assert list(before) == [
+            "stopping", "installing", "migrating", "starting", "joining", "finishing"
+        ]  # fmt: skip
+        assert "point of no return" in before["migrating"]
+        assert "The cluster is down meanwhile." in before["migrating"]
+        assert "down" not in before["finishing"]
+        await pilot.press("enter")
+        assert (place(app), sent(run)) == ("run", [])
+        await pilot.press("H", "down", "down", "down", "enter")
+        assert await until_sent(run, pilot) == [("hold", "migrating")]
+
+
+async def test_no_hold_is_sent_before_a_phase_that_was_passed_meanwhile(recorded: Make) -> None:
+    run = recorded("succeeded", enters("stopping"))
+    async with cockpit(run) as (app, pilot):
+        await pilot.press("H", "down")
+        run.tell("state", {"from": "draining", "to": "stopping", "trigger": "done",
+                           "waiting_phase": "", "changed": True})  # fmt: skip
+        await settle(app, pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert sent(run) == []

@@ -25,9 +25,13 @@ class Line(Static):
     _said: Content | None = None
 
     def say(self, text: Content) -> None:
-        if self._said is None or text.markup != self._said.markup:
-            self._said = text
+        said, self._said = self._said, text
+        if said is None:
             self.update(text)
+        elif not text.is_same(said):
+            # A new layout of the whole screen only where the height may be another one.
+            lines = text.plain.count("\n") == said.plain.count("\n")
+            self.update(text, layout=not (lines and self.styles.text_wrap == "nowrap"))
 
 
 class Entry(Input):
@@ -40,7 +44,7 @@ class Entry(Input):
 class KeyLine(Line):
     """The keys that do something here and now, as many as fit, with help and leave at the end."""
 
-    DEFAULT_CSS = "KeyLine { dock: bottom; height: 1; background: $panel; }"
+    DEFAULT_CSS = "KeyLine { dock: bottom; height: 1; background: $panel; text-wrap: nowrap; }"
 
     def refresh_keys(self) -> None:
         first: list[Content] = []
@@ -134,13 +138,27 @@ class CockpitScreen(Screen[Any]):
     async def _steer(self, command: Command) -> None:
         from octotui.tui.screens.confirm import Confirm
 
-        store, view = self.store, self.store.view
+        view = self.store.view
         state, argument = (view.state, view.state_since), command.argument(view)
         # The plan's screen is itself the confirmation: it says all that approving leads to.
-        if command.id != "run.approve" and not await self.app.push_screen_wait(
-            Confirm(command, view)
-        ):
-            return
+        if command.id == "run.approve" or await self.app.push_screen_wait(Confirm(command, view)):
+            await self._send(command, argument, state)
+
+    def action_hold_before(self) -> None:
+        self.app.run_worker(self._hold_before(), exclusive=True, group="steer")
+
+    async def _hold_before(self) -> None:
+        """The choice names what each hold leaves behind: it is the confirmation, too."""
+        from octotui.tui.screens.hold_before import HoldBefore
+
+        view = self.store.view
+        state = (view.state, view.state_since)
+        if phase := await self.app.push_screen_wait(HoldBefore(view)):
+            await self._send(BY_ID["run.hold-before"], phase, state)
+
+    async def _send(self, command: Command, argument: str, state: tuple[str, float]) -> None:
+        """Sends what was confirmed, unless the run has left the ``state`` that it was about."""
+        store = self.store
         if (store.view.state, store.view.state_since) != state:
             self.app.notify("The run has moved on meanwhile; nothing was sent.", title="Not sent")
             return
