@@ -38,7 +38,7 @@ class Recorded:
         path = folder / "runs" / RUN_ID
         (path / "logs").mkdir(parents=True)
         self.run = RunDirectory(path)
-        self.at = 0.0
+        self.at, self.later = 0.0, 4.0
         self.journal = Journal(self.run.journal, self.run.run_id, now=lambda: self.at)
         self.journal._db.execute("PRAGMA synchronous=OFF")  # a copy need not survive a crash
         self.journal._db.execute("BEGIN")
@@ -62,8 +62,8 @@ class Recorded:
         return self.journal.pending_commands()
 
     def now(self) -> float:
-        """Four seconds after the last event."""
-        return self.at + 4.0
+        """Some seconds after the last event."""
+        return self.at + self.later
 
     def close(self) -> None:
         self._lock.release()
