@@ -214,6 +214,14 @@ COMMANDS: Final = (
         ("run", "node"), "zoom",
     ),
     Command(
+        "run.more-log", "}", "more log", "Give the log a tenth more of the height.",
+        ("run",), "log_height(1)", listed=False,
+    ),
+    Command(
+        "run.less-log", "{", "less log", "Give the tables a tenth more of the height.",
+        ("run",), "log_height(-1)", listed=False,
+    ),
+    Command(
         "log.find", "slash", "find", "Find a text or /regular expression/ in the log.",
         _LOGS, "find",
     ),
@@ -229,6 +237,11 @@ COMMANDS: Final = (
     Command(
         "log.node", "o", "one node's log", "The log of the node under the cursor only, or of all.",
         ("run",), "one_node", listed=False,
+    ),
+    Command(
+        "bundle", "b", "bundle", "Make a support bundle: one file with all that is known of the "
+        "run, secrets masked.",
+        ("plan", "run", "node", "decision", "report"), "bundle", when.opened,
     ),
     Command(
         "copy", "y", "copy", "Copy what this screen says, into the clipboard and a file.",

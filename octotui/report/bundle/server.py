@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from octotui.api.errors import OctotuiError, ServerError
 from octotui.octopus import HttpOctopusServer
 from octotui.plugins import Plugins
-from octotui.profile import load_profile
+from octotui.profile import ProfileFaults, load_profile
 from octotui.report.bundle.known import Known, may_be_asked
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ def fetch_system_report(known: Known, to: BinaryIO, *, may_ask: bool) -> str:
 
     Not masked yet. Raises OctotuiError where nobody gives it: in an outage nobody serves.
     """
-    profile = load_profile(known.path, Plugins.load())
+    try:
+        profile = load_profile(known.path, Plugins.load())
+    except ProfileFaults as faults:
+        raise OctotuiError(f"the profile cannot be used: {faults.faults[0]}") from None
     reference = profile.octopus.api_key
     if not may_be_asked(reference, may_ask=may_ask):
         raise OctotuiError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.content import Content
 from textual.screen import Screen
@@ -12,6 +14,9 @@ from octotui.api.errors import OctotuiError
 from octotui.tui.commands import BY_ID, Command, command_of
 from octotui.tui.situation import Situation
 from octotui.tui.store import Store
+
+#: Longer than a frame of Textual's, seconds.
+FRAME: Final = 0.02
 
 if TYPE_CHECKING:
     from octotui.tui.app import Cockpit
@@ -97,10 +102,25 @@ class CockpitScreen(Screen[Any]):
     _composed = False
     _bar: ReplayBar | None = None
 
+    def parts(self) -> tuple[Callable[[Situation, float], None], ...]:
+        """``show`` in parts, where painting all of it at once would hold up the loop."""
+        return (self.show,)
+
     def tick(self, now: float) -> None:
         if not self._composed:
             return  # it is on the stack, but its parts are not there yet
-        self.show(self.situation, now)
+        for part in (*self.parts(), self._show_keys):
+            part(self.situation, now)
+
+    async def tick_in_turns(self, now: float) -> None:
+        """The same with a frame's time between the parts, so that each is painted by itself."""
+        for part in (*self.parts(), self._show_keys):
+            if not self._composed or not self.is_running:
+                return
+            part(self.situation, now)
+            await asyncio.sleep(FRAME)
+
+    def _show_keys(self, situation: Situation, now: float) -> None:
         if self._bar is not None:
             self._bar.show()
         for line in self.query(KeyLine):
@@ -220,6 +240,11 @@ class CockpitScreen(Screen[Any]):
         from octotui.tui.screens.decision import DecisionScreen
 
         self.app.push_screen(DecisionScreen())
+
+    def action_bundle(self) -> None:
+        from octotui.tui import bundle
+
+        bundle.begin(self.app, self.store.run)
 
     def action_copy_text(self) -> None:
         self.app.copy(self.text())

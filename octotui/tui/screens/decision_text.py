@@ -12,6 +12,9 @@ from octotui.view import RunView, StepView
 #: So many lines of a failed step's output are shown; the log has the rest.
 TAIL = 6
 
+#: What Octopus asks for when a script of theirs fails.
+_BUNDLE = "make a support bundle for Octopus' support: journal, logs, facts, the server's report."
+
 
 def decision_title(situation: Situation) -> str:
     view = situation.view
@@ -64,6 +67,8 @@ def _failure(step: StepView) -> list[Content]:
         lines.append(Content.assemble(("  │ ", "$error"), (line, "$text-muted")))
     if error.get("next"):
         lines.append(Content.assemble(("  do: ", "bold"), f"{error['next']}."))
+    if step.id.startswith("migrating.database@"):
+        lines.append(Content.assemble(("  do: ", "bold"), _BUNDLE))
     return lines
 
 
