@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from dataclasses import replace
 
 import click
 
@@ -40,9 +41,15 @@ def show(run: RunDirectory | None, *, replayed: bool = False) -> int:
     settle_environment(os.environ)  # before Textual is imported
     from octotui.tui.app import Cockpit
     from octotui.tui.keymap import read_settings, settings_file
+    from octotui.tui.remembered import layout_file, read_layout, write_layout
 
-    app = Cockpit(run, replayed=replayed, settings=read_settings(settings_file()))
+    layout = read_layout(layout_file())
+    app = Cockpit(
+        run, replayed=replayed, settings=read_settings(settings_file()), layout=replace(layout)
+    )
     left = app.run(mouse=bool(app.mouse))
+    if app.layout != layout:
+        write_layout(layout_file(), app.layout)
     if left is None or left.how == "lost":
         return app.return_code or 1
     if left.run is None:

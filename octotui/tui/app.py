@@ -20,6 +20,7 @@ from octotui.tui.keymap import Settings
 from octotui.tui.palette import CommandsOfScreen
 from octotui.tui.processes import begin, take_up
 from octotui.tui.recording import load
+from octotui.tui.remembered import Layout
 from octotui.tui.replay import ReplayStore
 from octotui.tui.situation import Situation
 from octotui.tui.store import Store
@@ -91,11 +92,14 @@ class Cockpit(App[Leave]):
         *,
         replayed: bool = False,
         settings: Settings | None = None,
+        layout: Layout | None = None,
         environment: Mapping[str, str] = os.environ,
         now: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
         self.settings = settings or Settings()
+        #: How the run's screen is laid out. The person's; whoever opened the screen keeps it.
+        self.layout = layout or Layout()
         self._now = now
         self.store: Store | ReplayStore | None = None
         if run is not None:
@@ -152,9 +156,9 @@ class Cockpit(App[Leave]):
         while self._read():
             await asyncio.sleep(0)
             if time.monotonic() - shown > TICK:
-                self._show()
+                await self._show_in_turns()
                 shown = time.monotonic()
-        self._show()
+        await self._show_in_turns()
 
     def _read(self) -> bool:
         """Takes in a part of what is new; True where there is more."""
@@ -169,12 +173,26 @@ class Cockpit(App[Leave]):
         return more
 
     def _show(self) -> None:
+        for screen in self._seen():
+            screen.tick(self.now())
+
+    async def _show_in_turns(self) -> None:
+        for screen in self._seen():
+            await screen.tick_in_turns(self.now())
+
+    def _seen(self) -> list[CockpitScreen]:
+        """The screens of ours that can be seen: what is below may be of another run."""
+        from octotui.tui.screens.base import CockpitScreen
+
         if not self.is_running:
-            return  # it is being closed, part by part
+            return []  # it is being closed, part by part
+        found = []
         for screen in reversed(self.screen_stack):
-            getattr(screen, "tick", _nothing)(self.now())
+            if isinstance(screen, CockpitScreen):
+                found.append(screen)
             if not screen.is_modal:
-                break  # what is below cannot be seen, and may be of another run
+                break
+        return found
 
     def _follow(self, situation: Situation) -> None:
         """The screen that the run needs now; a person who looks at something else is left there."""
@@ -352,7 +370,3 @@ def _offer(situation: Situation) -> tuple[object, ...]:
     """What tells one decision from the next."""
     view = situation.view
     return (view.state, view.state_since, situation.alive) if view else ()
-
-
-def _nothing(now: float) -> None:
-    """The tick of screens that show no run."""

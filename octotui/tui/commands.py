@@ -99,7 +99,7 @@ _RUN = ("run", "node", "decision")
 
 
 def _replay(move: str, keys: str, title: str, does: str) -> Command:
-    places = ("run", "node")
+    places = ("plan", "run", "node")
     return Command(f"replay.{move}", keys, title, does, places, f"replay('{move}')", of="replay")
 
 
@@ -147,12 +147,12 @@ COMMANDS: Final = (
     ),
     # --- a replay's clock ----------------------------------------------------------------------
     _replay("play", "space", "play or pause", "Let the replayed time run, or stop it."),
-    _replay("previous", "[", "last event", "Back to the last phase, failure, wait or decision, and "
+    _replay("previous", "[", "event before", "Back to the last phase, failure, wait or decision, and "
             "stay there."),
     _replay("next", "]", "next event", "On to the next phase, failure, wait or decision, and "
             "stay there."),
     _replay("faster", "+,=", "faster", "Twice as fast, up to 128 seconds in one."),
-    _replay("slower", "-", "slower", "Half as fast, down to the time it took."),
+    _replay("slower", "-", "slower", "Half as fast, down to the pace of the run."),
     _replay("back", "comma", "5 s back", "Five seconds back."),
     _replay("forth", ".", "5 s on", "Five seconds on."),
     _replay("far-back", "<", "1 min back", "A minute back."),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from octotui.tui.commands import bindings_of
+from octotui.tui.remembered import LEAST_LOG, MOST_LOG
 from octotui.tui.screens.base import KeyLine, Line
 from octotui.tui.screens.node import NodeScreen
 from octotui.tui.screens.run_text import run_head
@@ -45,11 +48,27 @@ class RunScreen(WithLog):
             yield log
         yield KeyLine()
 
-    def show(self, situation: Situation, now: float) -> None:
+    def on_mount(self) -> None:
+        layout = self.app.layout
+        self.query_one(NodeGrid).sort = layout.sort
+        self.set_class(layout.steps, "-steps")
+        if layout.steps:
+            self.query_one(StepMatrix).focus()
+        self._share_height()
+        super().on_mount()
+
+    def parts(self) -> tuple[Callable[[Situation, float], None], ...]:
+        return (self._show_state, self._show_tables, self._show_lines)
+
+    def _show_state(self, situation: Situation, now: float) -> None:
         store, view = self.store, self.store.view
         self.query_one("#run-head", Line).say(run_head(situation, now, store.heard))
         self.query_one(PhaseTimeline).show(view, now)
         self.query_one(Clocks).show(view, now)
+        self.query_one("#waiting", Line).say(waiting_text(situation, now, self._room_to_wait()))
+
+    def _show_tables(self, situation: Situation, now: float) -> None:
+        view = self.store.view
         grid, matrix = self.query_one(NodeGrid), self.query_one(StepMatrix)
         # Few nodes leave the room to the log.
         self.query_one("#tables").styles.max_height = len(view.nodes) + FRAME
@@ -57,7 +76,8 @@ class RunScreen(WithLog):
             grid.show(view, now)
         if matrix.display:
             matrix.show(view, now)
-        self.query_one("#waiting", Line).say(waiting_text(situation, now, self._room_to_wait()))
+
+    def _show_lines(self, situation: Situation, now: float) -> None:
         self.take_lines()
 
     def _room_to_wait(self) -> int:
@@ -82,6 +102,7 @@ class RunScreen(WithLog):
         """On a wide screen both are there, and this goes from one to the other."""
         grid, matrix = self.query_one(NodeGrid), self.query_one(StepMatrix)
         self.toggle_class("-steps")
+        self.app.layout.steps = self.has_class("-steps")
         (matrix if self.has_class("-steps") else grid).focus()
         self.tick(self.app.now())
 
@@ -91,6 +112,19 @@ class RunScreen(WithLog):
             (self.query_one(StepMatrix if self.has_class("-steps") else NodeGrid)).focus()
         else:
             log.focus()
+
+    def action_log_height(self, by: int) -> None:
+        layout = self.app.layout
+        layout.log_tenths = max(LEAST_LOG, min(MOST_LOG, layout.log_tenths + by))
+        self._share_height()
+
+    def _share_height(self) -> None:
+        log = self.app.layout.log_tenths
+        self.query_one(LogView).styles.height = f"{log}fr"
+        self.query_one("#tables").styles.height = f"{10 - log}fr"
+
+    def on_node_grid_sorted(self, message: NodeGrid.Sorted) -> None:
+        self.app.layout.sort = message.sort
 
     def action_one_node(self) -> None:
         log = self.query_one(LogView)

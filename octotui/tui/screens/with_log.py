@@ -40,6 +40,10 @@ class WithLog(CockpitScreen):
         self._seen_lines = store.line_count
         log.extend(_of(node, lines))
 
+    def on_mount(self) -> None:
+        self.log_view.wrap(self.app.layout.wrapped)
+        super().on_mount()
+
     def action_find(self) -> None:
         """In the log, from the newest line back; n and N go on."""
 
@@ -71,6 +75,9 @@ class WithLog(CockpitScreen):
 
     def action_severity(self) -> None:
         self.log_view.show_only(severity=_NEXT[self.log_view.buffer.filter.severity])
+
+    def on_log_view_wrapped(self, message: LogView.Wrapped) -> None:
+        self.app.layout.wrapped = message.wrapped
 
     def on_log_view_copied(self, message: LogView.Copied) -> None:
         self.app.copy(message.text)

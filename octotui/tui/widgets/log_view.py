@@ -37,6 +37,12 @@ class LogView(Widget, can_focus=True):
         text: str
         lines: int
 
+    @dataclass
+    class Wrapped(Message):
+        """Long lines take several rows from now on, or are cut."""
+
+        wrapped: bool
+
     class SaveWanted(Message):
         """What is shown is to be saved: answer with ``save``."""
 
@@ -114,6 +120,11 @@ class LogView(Widget, can_focus=True):
         self._paint_text()
         self._paint_frame()
         return complete
+
+    def wrap(self, wrapped: bool) -> None:
+        """Long lines take several rows, or are cut."""
+        self.wrapped, self._left = wrapped, 0
+        self._lay_out()
 
     def show_only(
         self, *, node: str | None = None, severity: Severity | None = None, text: str | None = None
@@ -202,8 +213,8 @@ class LogView(Widget, can_focus=True):
             self._go(found)
 
     def action_wrap(self) -> None:
-        self.wrapped, self._left = not self.wrapped, 0
-        self._lay_out()
+        self.wrap(not self.wrapped)
+        self.post_message(self.Wrapped(self.wrapped))
 
     def action_context(self) -> None:
         self._refilter(self.buffer.filter, not self.buffer.context)

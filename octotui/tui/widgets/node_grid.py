@@ -32,6 +32,12 @@ class NodeGrid(ScrollView, can_focus=True):
 
         node: str
 
+    @dataclass
+    class Sorted(Message):
+        """The nodes are sorted by this from now on."""
+
+        sort: Sort
+
     COMPONENT_CLASSES = set(STYLES)
     DEFAULT_CSS = "NodeGrid { overflow-x: hidden; " + CSS + "}"
     BINDINGS = [
@@ -80,6 +86,7 @@ class NodeGrid(ScrollView, can_focus=True):
     def action_sort(self) -> None:
         self.sort = _SORTS[(_SORTS.index(self.sort) + 1) % len(_SORTS)]
         self._again()
+        self.post_message(self.Sorted(self.sort))
 
     def action_move(self, by: int) -> None:
         if self._rows:
