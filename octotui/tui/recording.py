@@ -17,7 +17,7 @@ from octotui.run.directory import RunDirectory
 from octotui.run.journal import Journal
 from octotui.run.process import is_alive
 from octotui.tui.log_tail import LogLine, LogTail
-from octotui.upgrade.phases import POINT_OF_NO_RETURN, WAITING
+from octotui.upgrade.phases import FINAL, POINT_OF_NO_RETURN, WAITING
 
 MomentKind: TypeAlias = Literal["phase", "no return", "failed", "waits", "decision", "end"]
 
@@ -133,7 +133,9 @@ def _state(data: Mapping[str, Any]) -> _Told:
     entered = str(data["to"])
     words = entered.replace("_", " ")
     if entered in WAITING:
-        return "waits", f"{words} in {str(data['waiting_phase']).replace('_', ' ')}"
+        return "waits", f"{words}: {str(data['waiting_phase']).replace('_', ' ')}"
+    if entered in FINAL:
+        return "end", words
     return ("no return" if entered == POINT_OF_NO_RETURN else "phase"), words
 
 
@@ -149,14 +151,13 @@ def _command(data: Mapping[str, Any]) -> _Told:
     return "decision", f"{data['by']}: {data['command']} {data['argument']}".rstrip()
 
 
-def _ended(data: Mapping[str, Any]) -> _Told:
-    return "end", str(data.get("outcome", "refused")).replace("_", " ")
+def _refused(data: Mapping[str, Any]) -> _Told:
+    return "end", "refused"
 
 
 _TELLS: Final[Mapping[str, Callable[[Mapping[str, Any]], _Told]]] = {
     "state": _state,
     "step.ended": _step_ended,
     "command": _command,
-    "run.refused": _ended,
-    "run.ended": _ended,
+    "run.refused": _refused,
 }

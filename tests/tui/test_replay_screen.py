@@ -97,7 +97,7 @@ async def test_every_part_follows_the_one_clock(recorded: Make) -> None:
 async def test_the_head_tells_the_replayed_time(recorded: Make) -> None:
     async with cockpit(recorded("succeeded", alive=False)) as (app, _):
         head = said(app, "#run-head")
-        assert head.startswith(" ▶ replay ")
+        assert head.startswith(" ↺ replay ")
         assert not {"live", "gone", "ended"} & set(head.split())
 
 

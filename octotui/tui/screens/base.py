@@ -128,7 +128,7 @@ class CockpitScreen(Screen[Any]):
 
     def on_mount(self) -> None:
         self._composed = True
-        if self.situation.replayed:
+        if self.situation.replayed and self._bar is None:
             self._mount_bar()
         self.tick(self.app.now())
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from textual.content import Content
 
 from octotui.tui.situation import Situation
-from octotui.tui.words import FINDING_MARKS, duration, join, run_mark
+from octotui.tui.words import FINDING_MARKS, duration, join, run_mark, shorten
 from octotui.upgrade.phases import POINT_OF_NO_RETURN
 from octotui.upgrade.plan import Plan, longest_path
-from octotui.view import RunView, StepView
+from octotui.view import NodeView, RunView, StepView
 
 _ORDER = ("fail", "warn", "skip", "pass")
+
+_WAIVED = ("!", "waived", "$warning")
+
+#: Letters of what a check saw where it passed; those of many nodes name them all.
+_EVIDENCE = 100
 
 #: Before these phases the plan draws a line: what begins with them.
 _BARS = {
@@ -36,20 +42,42 @@ def plan_head(view: RunView, now: float) -> Content:
         parts.append(Content.assemble((f"{glyph} {text} {since}", style)))
     else:
         parts.append(Content.assemble((f"{glyph} {word}", style)))
-    for result in ("fail", "warn", "pass"):
-        count = sum(f["result"] == result for f in view.findings)
-        mark, name, colour = FINDING_MARKS[result]
-        if count or result == "pass":
-            parts.append(Content.assemble((f"   {count} {mark} {name}", colour)))
+    for (mark, _, colour), count in _counts(view).items():
+        parts.append(Content.assemble((f"   {mark} {count}", colour)))
     return Content("").join(parts)
+
+
+def checks_title(view: RunView) -> str:
+    """How the checks came out, by glyph and word, the worst first."""
+    words = [f"{mark} {count} {word}" for (mark, word, _), count in _counts(view).items()]
+    return " ".join(["Checks", *words])
+
+
+def _counts(view: RunView) -> Counter[tuple[str, str, str]]:
+    """Findings by their mark, the worst first."""
+    marks = [
+        _mark(finding)
+        for result in (name for name in _ORDER if name != "skip")
+        for finding in view.findings
+        if finding["result"] == result
+    ]
+    return Counter(marks)
+
+
+def _mark(finding: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Glyph, word and style: what a person waived does not stop the run."""
+    return _WAIVED if finding["waived"] else FINDING_MARKS[finding["result"]]
 
 
 def findings_text(view: RunView) -> Content:
     """What wants attention in full, then what passed, by the check's name."""
     lines: list[Content] = []
+    told = {finding["evidence"] for finding in view.findings}
     for node in view.nodes.values():
-        if node.problem:
+        if node.problem and node.problem not in told:
             lines.append(Content.assemble(("✗ ", "bold $error"), f"{node.name}: {node.problem}"))
+        elif not view.findings:
+            lines.append(_asked(node))
     for result in _ORDER[:3]:
         for finding in view.findings:
             if finding["result"] == result:
@@ -62,19 +90,27 @@ def findings_text(view: RunView) -> Content:
     for check, evidence in passed.items():
         more = f" and {len(evidence) - 1} more" if len(evidence) > 1 else ""
         lines.append(
-            Content.assemble((f"{glyph} ", style), check, (f"  {evidence[0]}{more}", "$text-muted"))
+            Content.assemble(
+                (f"{glyph} ", style),
+                check,
+                (f"  {shorten(evidence[0], _EVIDENCE)}{more}", "$text-muted"),
+            )
         )
     return join(lines or [Content.styled("No finding yet.", "$text-muted")])
 
 
+def _asked(node: NodeView) -> Content:
+    """A node while facts are read."""
+    if not node.version:
+        return Content.assemble(("▶ ", "$accent"), f"{node.name} is asked")
+    return Content.assemble(("✓ ", "$success"), f"{node.name} has {node.version}")
+
+
 def _finding(finding: Mapping[str, Any]) -> list[Content]:
-    glyph, word, style = FINDING_MARKS[finding["result"]]
-    waived = " (waived)" if finding["waived"] else ""
+    glyph, word, style = _mark(finding)
     where = f" {finding['node']}" if finding["node"] else ""
     lines = [
-        Content.assemble(
-            (f"{glyph} {word} ", style), (finding["check"], "bold"), f"{where}{waived}"
-        ),
+        Content.assemble((f"{glyph} {word} ", style), (finding["check"], "bold"), where),
         Content(f"  {finding['evidence']}"),
     ]
     if finding["fix"]:
@@ -85,7 +121,7 @@ def _finding(finding: Mapping[str, Any]) -> list[Content]:
 def steps_text(view: RunView) -> Content:
     """The plan's phases and steps with their expected durations, and where the outage lies."""
     if not view.plan:
-        return Content.styled("The plan is made when all checks are done.", "$text-muted")
+        return Content.styled("Made when all checks are done.", "$text-muted")
     plan = Plan.from_json(view.plan)
     lines = [
         _phase(phase, longest_path(plan.steps_of(phase)), steps) for phase, steps in _by_phase(view)
@@ -96,10 +132,10 @@ def steps_text(view: RunView) -> Content:
             lines.insert(bars[phase], Content.styled(f"━━ {bar} ━━", "bold $warning"))
     for node in view.plan.get("nodes", ()):
         if not node["running"]:
-            text = f"{node['name']} was found stopped: it is upgraded and stays stopped."
+            text = f"{node['name']} stays stopped, as found"
             lines.append(Content.assemble(("! ", "$warning"), text))
     if view.plan.get("installed") is None:
-        text = "The old package could not be had: no way back once a package is installed."
+        text = "no way back after installing"
         lines.append(Content.assemble(("! ", "bold $warning"), text))
     lines += [Content(""), Content.styled("Steps", "bold $accent")]
     for phase, steps in _by_phase(view):
@@ -109,13 +145,13 @@ def steps_text(view: RunView) -> Content:
 
 
 def _phase(name: str, seconds: float, steps: list[StepView]) -> Content:
-    """A phase in a line: how long its longest chain of steps takes, and what is done in it."""
+    """A phase in a line: how long its longest chain of steps takes, and how many there are."""
     about = duration(seconds) if seconds > 5 else ""
-    titles = ", ".join(dict.fromkeys(step.title for step in steps))
+    count = f"{len(steps)} step{'s' if len(steps) > 1 else ''}"
     return Content.assemble(
         (f"{name.replace('_', ' '):<12}", "bold $accent"),
         f"{about:>6}  ",
-        (titles, "$text-muted"),
+        (f"{count:>9}", "$text-muted"),
     )
 
 
@@ -150,6 +186,8 @@ def approval_text(situation: Situation) -> Content:
     """What approving leads to, in numbers and words; or what is waited for."""
     view = situation.view
     assert view is not None, "the plan's screen has a run"
+    if situation.replayed:
+        return Content("")
     if view.state == "preflight":
         text = "Only looking: nothing is changed before you approve."
         if not situation.alive:
@@ -158,22 +196,34 @@ def approval_text(situation: Situation) -> Content:
     if not view.plan or view.state != "ready":
         return Content("")
     estimate = view.plan["estimate"]
-    holds = ", ".join(phase.replace("_", " ") for phase in view.hold)
-    stops = f"It will stop and ask before {holds}." if holds else "It goes to the end by itself."
     runs = estimate["based_on_runs"]
-    basis = f"measured in {runs} runs" if runs else "typical values, nothing measured here yet"
-    what = (
-        f"Expected outage {duration(estimate['outage_seconds'])}, all nodes serving after "
-        f"{duration(estimate['all_up_seconds'])}, maintenance mode "
-        f"{duration(estimate['maintenance_seconds'])} ({basis}). {stops} "
-    )
-    if not situation.alive:
-        return Content.assemble(what, ("Nobody carries it out now: take it up first.", "bold"))
+    basis = f"measured in {runs} runs" if runs else "typical values, not measured here"
+    lines = [
+        Content(
+            f"Expected: outage {duration(estimate['outage_seconds'])}, all nodes up after "
+            f"{duration(estimate['all_up_seconds'])}, maintenance mode "
+            f"{duration(estimate['maintenance_seconds'])} ({basis})."
+        )
+    ]
+    if situation.alive:
+        lines.append(_approving(view))
+    else:
+        text = "Nobody carries it out now: take it up first."
+        lines.append(Content.assemble((text, "bold"), " Facts are read again then."))
+    return join(lines)
+
+
+def _approving(view: RunView) -> Content:
+    """What the key begins, where the run stops by itself, and how far there is a way back."""
+    holds = ", ".join(phase.replace("_", " ") for phase in view.hold)
+    stops = f"It stops and asks before {holds}." if holds else "It goes to the end by itself."
+    back = "Until then the old version can be put back."
+    if view.plan.get("installed") is None:
+        back = "There is no way back once a package is installed."
     first = view.plan.get("first_node", "")
     return Content.assemble(
-        what,
         ("A", "bold $accent"),
         (" approves: ", "bold"),
-        "packages are staged on every node, then maintenance mode, drain, stop, the database "
-        f"upgraded once on {first}. Until it is upgraded the old version can be put back.",
+        "packages are put on every node; then maintenance mode, drain, stop, install; "
+        f"{first} upgrades the database once. {back} {stops}",
     )

@@ -36,7 +36,7 @@ def run_head(situation: Situation, now: float, heard: float) -> Content:
 def _life(situation: Situation, now: float, heard: float) -> tuple[str, str]:
     view = situation.view
     if situation.replayed:
-        return f"▶ replay {clock(now)}", "bold $accent"
+        return f"↺ replay {clock(now)}", "bold $accent"
     if view is not None and view.outcome:
         return "○ ended", "$text-muted"
     if not situation.alive:

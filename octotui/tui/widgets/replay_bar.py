@@ -53,6 +53,7 @@ class ReplayBar(Widget):
 
     def on_resize(self) -> None:
         self._pieces = bar_pieces(self._store, self.size.width)
+        self.refresh()  # it may have been painted before this was known
 
     def render_line(self, y: int) -> Strip:
         return strip(self, self._pieces, self.size.width)
