@@ -127,7 +127,9 @@ class RunView:
         back.
         """
         return any(
-            step.id.startswith("migrating.database@") and step.state in ("done", "already")
+            step.phase == "migrating"
+            and step.id.startswith("migrating.database@")
+            and step.state in ("done", "already")
             for step in self.steps.values()
         )
 

@@ -15,7 +15,7 @@ from textual.screen import Screen
 
 from octotui.api.errors import OctotuiError
 from octotui.run.directory import RunDirectory
-from octotui.tui import possible
+from octotui.tui import memory, possible
 from octotui.tui.keymap import Settings
 from octotui.tui.palette import CommandsOfScreen
 from octotui.tui.processes import begin, take_up
@@ -138,7 +138,9 @@ class Cockpit(App[Leave]):
     def on_mount(self) -> None:
         if not self.is_headless:
             exit_on_loss(self._lost)
+            self.call_after_refresh(memory.settle)
         self.set_interval(TICK, self._beat)
+        self.set_interval(memory.FULL, memory.collect)
         for fault in self.settings.faults:
             self.notify(fault, title="Settings", severity="warning", timeout=15)
 
