@@ -147,8 +147,8 @@ COMMANDS: Final = (
     ),
     # --- a replay's clock ----------------------------------------------------------------------
     _replay("play", "space", "play or pause", "Let the replayed time run, or stop it."),
-    _replay("previous", "[", "event before", "Back to the last phase, failure, wait or decision, and "
-            "stay there."),
+    _replay("previous", "[", "event before", "Back to the last phase, failure, wait or decision, "
+            "and stay there."),
     _replay("next", "]", "next event", "On to the next phase, failure, wait or decision, and "
             "stay there."),
     _replay("faster", "+,=", "faster", "Twice as fast, up to 128 seconds in one."),
