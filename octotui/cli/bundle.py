@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from octotui.run.directory import RunDirectory
+from octotui.api.errors import OctotuiError
+from octotui.run.directory import RunDirectory, state_folder
 
 
 @click.command()
@@ -29,7 +30,7 @@ def bundle(run: str, to: str | None, no_server: bool, as_json: bool) -> None:
 
     # Told to end, it takes its unfinished file away.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    directory = RunDirectory.find(run)
+    directory = _find(run)
     may_ask = not as_json and sys.stdin.isatty()
     made = make_bundle(directory, Path(to) if to else None, server=not no_server, may_ask=may_ask)
     if as_json:
@@ -42,7 +43,18 @@ def bundle(run: str, to: str | None, no_server: bool, as_json: bool) -> None:
         }
         click.echo(json.dumps(told))
         return
-    click.echo(f"{made.path} ({made.size / 1e6:.1f} MB)")
+    click.echo(f"{made.path} ({made.size / 1000:,.0f} kB)")
     for missing in made.missing:
         click.echo(f"  not in it: {missing.what}: {missing.why}")
     click.echo("Look through it before you hand it on: README.txt in it says what is there.")
+
+
+def _find(run: str) -> RunDirectory:
+    """The run, also one whose journal is gone, by its whole id. Raises OctotuiError."""
+    try:
+        return RunDirectory.find(run)
+    except OctotuiError:
+        path = state_folder() / "runs" / run
+        if run and path.name == run and path.is_dir():
+            return RunDirectory(path)
+        raise

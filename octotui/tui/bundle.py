@@ -27,13 +27,13 @@ _GRACE = 0.5
 
 _GROUP = "bundle"
 
-#: So many things that are missing are named; the bundle's own page has all.
-_NAMED = 2
+#: So many things that are missing are named; the bundle's own page has all, with the reasons.
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A bundle that was made. ``missing``: what is not in it, with the reason."""
+    """A bundle that was made. ``missing``: the names of what is not in it."""
 
     path: str
     size: int
@@ -41,10 +41,11 @@ class Made:
 
     def words(self) -> str:
         """What a person has to know of it."""
-        lines = [f"{self.path} ({self.size / 1e6:.1f} MB). The path is copied."]
-        lines += [f"Not in it: {text}." for text in self.missing[:_NAMED]]
-        if len(self.missing) > _NAMED:
-            lines.append(f"{len(self.missing) - _NAMED} more: README.txt in it lists them.")
+        lines = [f"{self.path} ({self.size / 1000:,.0f} kB). The path is copied."]
+        if self.missing:
+            named = ", ".join(self.missing[:_NAMED])
+            more = f" and {len(self.missing) - _NAMED} more" if self.missing[_NAMED:] else ""
+            lines.append(f"Not in it: {named}{more}; README.txt in it says why.")
         return "\n".join([*lines, "Look through it before you hand it on."])
 
 
@@ -101,8 +102,7 @@ def _command(run: RunDirectory) -> list[str]:
 
 
 def _read(told: dict[str, Any]) -> Made:
-    missing = tuple(f"{each['what']}: {each['why']}" for each in told["missing"])
-    return Made(told["path"], told["size"], missing)
+    return Made(told["path"], told["size"], tuple(each["what"] for each in told["missing"]))
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:

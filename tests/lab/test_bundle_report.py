@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -127,6 +128,15 @@ def test_a_bundle_of_a_failed_upgrade_with_the_server_up_and_gone(tmp_path: Path
     gone = members(tmp_path / "gone.zip")
     assert not [name for name in gone if name.startswith("server/")]
     assert set(gone) == {name for name in files if not name.startswith("server/")}
+    run = Path(os.environ["OCTOTUI_STATE_DIR"]) / "runs" / told["run"]
+    (run / "run.db").unlink()
+    ended = octotui("bundle", told["run"], "--no-server", "--to", tmp_path / "journal-gone.zip")
+    assert ended.code == 0, ended.said
+    assert "part of the journal: it cannot be opened" in ended.stdout
+    assert {name for name in gone if name.startswith("logs/")} <= set(
+        members(tmp_path / "journal-gone.zip")
+    )
+    assert not (run / "run.db").exists()
     again = octotui("bundle", told["run"], "--to", tmp_path / "gone.zip")
     assert (again.code, "is there already" in again.stderr) == (2, True)
 

@@ -101,10 +101,8 @@ async def test_one_key_makes_a_bundle_and_tells_where_it_is(
         path = f"/bundles/[{run.run.run_id}].zip"
         assert ended == (
             "Support bundle",
-            f"{path} (1.3 MB). The path is copied.\n"
-            "Not in it: part 0: it is gone.\n"
-            "Not in it: part 1: it is gone.\n"
-            "2 more: README.txt in it lists them.\n"
+            f"{path} (1,260 kB). The path is copied.\n"
+            "Not in it: part 0, part 1, part 2 and 1 more; README.txt in it says why.\n"
             "Look through it before you hand it on.",
         )
         assert app.clipboard == path

@@ -8,6 +8,7 @@ import json
 import os
 import sqlite3
 import stat
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,8 +132,31 @@ def test_no_secret_is_in_it(recorded: Recorded) -> None:
     assert b'api_key = "file:api-key"' in files["profile.toml"]
     masked = json.loads(files["manifest.json"])["masked_by"]
     assert masked["looked_up"] == ["env:BUNDLE_TEST_PASSWORD", "file:api-key"]
-    assert set(masked["not_looked_up"]) == {"cmd:vault", "keyring:octotui/svc"}
-    assert "Not by keyring:octotui/svc: looking it up may ask" in files["README.txt"].decode()
+    reasons = {each["reference"]: each["why"] for each in masked["not_looked_up"]}
+    assert set(reasons) == {"cmd:vault", "keyring:octotui/svc"}
+    assert "Not by keyring:octotui/svc (looking it up may ask" in files["README.txt"].decode()
+
+
+def test_a_person_may_be_asked_in_a_terminal(recorded: Recorded, profile: Path) -> None:
+    secret = "open-sesame-4"
+    argv = json.dumps([sys.executable, "-c", f"print('{secret[::-1]}'[::-1])"])
+    profile.write_text(f"[octopus]\napi_key = {json.dumps(f'cmd:{argv}')}\n")
+    recorded.tell("plugin.problem", {"plugin": "x", "problem": f"it said {secret}"})
+    _, unasked = made(recorded)
+    assert secret.encode() in unasked["journal/events.jsonl"], "nobody could know it"
+    _, asked = made(recorded, may_ask=True)
+    assert secret.encode() not in b"".join(asked.values())
+
+
+def test_what_is_not_set_is_told_by_name(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BUNDLE_TEST_PASSWORD")
+    _, files = made(recorded)
+    why = "the environment variable BUNDLE_TEST_PASSWORD is not set"
+    assert f"Not by env:BUNDLE_TEST_PASSWORD ({why})" in files["README.txt"].decode()
+    told = json.loads(files["manifest.json"])["masked_by"]["not_looked_up"]
+    assert {"reference": "env:BUNDLE_TEST_PASSWORD", "why": why} in told
 
 
 def test_it_is_for_its_owner_and_over_nothing(recorded: Recorded, tmp_path: Path) -> None:
@@ -229,7 +253,8 @@ def test_what_the_server_is_asked_for_in_vain_is_told(recorded: Recorded) -> Non
     bundle, files = made(recorded, server=True)
     assert not [name for name in files if name.startswith("server/")]
     assert "the server's system report" in lacking(bundle)
-    assert lacking(bundle)["the server's system report"] in files["README.txt"].decode()
+    words = " ".join(files["README.txt"].decode().split())
+    assert lacking(bundle)["the server's system report"] in words
 
 
 def test_a_damaged_journal_gives_what_it_can(recorded: Recorded) -> None:

@@ -49,7 +49,7 @@ def make_bundle(
     the file cannot be written; everything else that fails is told in the bundle.
     """
     made = time.time()
-    path = (to or _usual_path(run, made)).absolute()
+    path = (to or _usual_path(run)).absolute()
     with new_bundle(path, made) as bundle:
         making = _Making(run, bundle, made, may_ask)
         making.all_parts(server=server)
@@ -57,16 +57,14 @@ def make_bundle(
     return Bundle(path, path.stat().st_size, making.answered, missing)
 
 
-def _usual_path(run: RunDirectory, made: float) -> Path:
+def _usual_path(run: RunDirectory) -> Path:
     folder = state_folder() / "bundles"
     with contextlib.suppress(OSError):  # that nothing can be written there is told when it is tried
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(made))
-    name = f"octotui-{run.run_id}-{stamp}"
-    path, number = folder / f"{name}.zip", 1
+    path, number = folder / f"octotui-{run.run_id}.zip", 1
     while path.exists():
         number += 1
-        path = folder / f"{name}-{number}.zip"
+        path = folder / f"octotui-{run.run_id}-{number}.zip"
     return path
 
 
@@ -196,7 +194,10 @@ class _Making:
             "masked_by": {
                 "looks": True,
                 "looked_up": known.looked_up if known else [],
-                "not_looked_up": self._mask.json(known.unknown) if known else {},
+                "not_looked_up": [
+                    {"reference": name, "why": self._mask.text(why)}
+                    for name, why in (known.unknown if known else {}).items()
+                ],
             },
         }
 

@@ -62,11 +62,15 @@ async def _first_of(urls: Sequence[str], api_key: SecretStr, ca: Path | None, to
                 async with asyncio.timeout(_DOWNLOAD):
                     await server.system_report(to, _LARGEST)
                 return url
-            said.append(f"{url}: {serving.reason}")
+            said.append(_of(url, serving.reason))
         except TimeoutError:
-            said.append(f"{url}: no answer in time")
+            said.append(_of(url, "no answer in time"))
         except OctotuiError as error:
-            said.append(f"{url}: {error.what}")
+            said.append(_of(url, error.what))
         finally:
             await server.close()
     raise ServerError("; ".join(said))
+
+
+def _of(url: str, what: str) -> str:
+    return what if url in what else f"{url}: {what}"

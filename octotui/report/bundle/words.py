@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Iterator
 
@@ -11,8 +12,7 @@ from octotui.report.bundle.writer import BundleWriter
 #: What each part is; the longest beginning of a name that fits counts.
 _PARTS = {
     "report.md": "the run told from its beginning to its end",
-    "journal/events.jsonl": "everything the run did and saw, one event a line, for "
-    "`octotui upgrade --json`'s readers too",
+    "journal/events.jsonl": "everything the run did and saw, one event a line",
     "journal/commands.jsonl": "how people steered it",
     "journal/request.json": "what was asked for",
     "findings.json": "what the checks said",
@@ -24,6 +24,14 @@ _PARTS = {
     "logs/": "what nodes and the run itself wrote, Windows Installer's logs among them",
     "server/": "Octopus Server's own system report, unpacked",
 }
+
+_LINES = textwrap.TextWrapper(
+    92,
+    initial_indent="  ",
+    subsequent_indent="    ",
+    break_long_words=False,
+    break_on_hyphens=False,
+)
 
 
 def page(bundle: BundleWriter, known: Known | None, head: str, made: float) -> Iterator[str]:
@@ -42,7 +50,8 @@ def page(bundle: BundleWriter, known: Known | None, head: str, made: float) -> I
         yield from (f"    {m.name}: {m.note}\n" for m in members if m.note)
     yield "  manifest.json           size and SHA-256 of every file\n"
     yield "\nWhat is not in it, and why\n\n"
-    yield from (f"  {missing.what}: {missing.why}\n" for missing in bundle.missing)
+    for missing in bundle.missing:
+        yield f"{_LINES.fill(f'{missing.what}: {missing.why}.')}\n"
     if not bundle.missing:
         yield "  Nothing is missing.\n"
     yield "\nWhat was masked\n\n"
@@ -58,4 +67,4 @@ def _masked(known: Known | None) -> Iterator[str]:
         found = ", ".join(known.looked_up) or "none"
         yield f"  The profile's secrets, wherever they stood: {found}.\n"
         for name, why in known.unknown.items():
-            yield f"  Not by {name}: {why}. The run masked it in its own journal and logs.\n"
+            yield f"  Not by {name} ({why}). The run masked it in its own journal and logs.\n"
