@@ -28,6 +28,7 @@ _COMMANDS = {
     "report": "octotui.cli.runs:report",
     "bundle": "octotui.cli.bundle:bundle",
     "control": "octotui.cli.runs:control",
+    "glance": "octotui.cli.glance:glance",
     "plugins": "octotui.cli.plugins:plugins",
 }
 
