@@ -21,7 +21,7 @@ Redact: TypeAlias = Callable[[str], str]
 #: What in a name tells that a secret follows: ``DBPASSWORD``, ``Octopus.Storage.MasterKey``.
 _TELLING: Final = (
     r"(?:pass[_-]?(?:word|wd|phrase|code)|pwd|(?:master|api|account|access|private)[ _-]?key|"
-    r"secret|token|credential)"
+    r"secret|(?<!publickey)token|credential)"
 )
 _REST: Final = r"[\w.-]{0,40}"
 #: Names that are only asked of JSON and headers.

@@ -238,7 +238,8 @@ def test_without_the_profile_it_is_made_and_says_so(recorded: Recorded, profile:
     assert "profile.toml" not in files
     assert lacking(bundle)["profile.toml"] == f"{profile}: No such file or directory"
     assert "without the profile" in lacking(bundle)["the server's system report"]
-    assert "Nothing by the profile's own secrets" in files["README.txt"].decode()
+    words = f"Nothing by the profile's own secrets ({profile}: No such file or directory)"
+    assert words in files["README.txt"].decode()
     assert BY_LOOKS.encode() not in b"".join(files.values())
 
 

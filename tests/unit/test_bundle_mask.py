@@ -79,6 +79,7 @@ def test_what_is_a_secret_wherever_it_stands(secret: str) -> None:
         "password = 'keyring:octotui/svc'",
         "https://octopus.example.com/api does not accept the API key (HTTP 401)",
         "basic authentication is turned off",
+        "System.Data, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b77a5c561934e089",
         "OCTO1: install the package: done in 8.1 s",
         "Executing SQL Server script 'Octopus.Core.UpgradeScripts.Script0815Lab.sql'",
     ],

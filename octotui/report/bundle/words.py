@@ -62,7 +62,7 @@ def _masked(known: Known | None) -> Iterator[str]:
     yield "  By its looks: API keys, passwords, tokens, master and private keys.\n"
     if known is None or (known.text is None or known.why):
         why = known.why if known else "the run does not say which profile it was for"
-        yield f"  Nothing by the profile's own secrets: {why}.\n"
+        yield f"  Nothing by the profile's own secrets ({why}).\n"
     else:
         found = ", ".join(known.looked_up) or "none"
         yield f"  The profile's secrets, wherever they stood: {found}.\n"
