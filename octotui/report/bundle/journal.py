@@ -32,7 +32,7 @@ class SavedJournal:
             return
         found = list(self._read(f"{_EVENTS} WHERE seq > {last} ORDER BY seq DESC"))
         if found:
-            self.faults.append(f"events {last + 1} to {found[-1].seq - 1} of it are lost")
+            self._note(f"events {last + 1} to {found[-1].seq - 1} of it are lost")
         yield from reversed(found)
 
     def commands(self) -> list[dict[str, Any]]:
