@@ -233,6 +233,20 @@ async def test_leaving_a_replay_alone_tells_nothing(recorded: Make) -> None:
     assert (left.how, left.run) == ("leave", None)
 
 
+async def test_home_leads_to_a_replay_and_back(recorded: Make) -> None:
+    run = recorded("joining-failed", is_end, alive=False)
+    app = Cockpit(None, environment={}, now=run.now)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.replay(run.run)
+        await until_replayed(app, pilot)
+        await pilot.press("$")
+        assert place(app) == "run"
+        assert app.now() == run.at
+        await pilot.press("escape")
+        assert (place(app), app.store) == ("home", None)
+        assert app.now() == run.now()
+
+
 async def test_a_run_that_wrote_nothing_is_no_replay(recorded: Make) -> None:
     run = recorded("succeeded", lambda event: True)
     other = Cockpit(None, environment={}, now=run.now)

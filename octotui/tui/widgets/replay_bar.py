@@ -86,7 +86,8 @@ def _state(store: ReplayStore, long: bool) -> list[Piece]:
 
 
 def _elapsed(recording: Recording, at: float, of: str) -> str:
-    return f"{duration(int(at - recording.begin))}{of}{duration(recording.end - recording.begin)}"
+    taken, whole = int(at - recording.begin), int(recording.end - recording.begin)
+    return f"{duration(taken)}{of}{duration(whole)}"
 
 
 def _last_words(recording: Recording, at: float) -> list[Piece]:
