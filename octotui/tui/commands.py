@@ -100,7 +100,8 @@ _RUN = ("run", "node", "decision")
 
 def _replay(move: str, keys: str, title: str, does: str) -> Command:
     places = ("plan", "run", "node")
-    return Command(f"replay.{move}", keys, title, does, places, f"replay('{move}')", of="replay")
+    action = f"move_replay('{move}')"
+    return Command(f"replay.{move}", keys, title, does, places, action, of="replay")
 
 
 COMMANDS: Final = (
@@ -183,7 +184,7 @@ COMMANDS: Final = (
     ),
     Command(
         "run.replay", "P", "replay", "Play the run again, from its beginning, on one clock.",
-        ("run", "report"), "replay_run", when.replay, of="live",
+        ("run", "report"), "replay", when.replay, of="live",
     ),
     Command(
         "node.open", "enter", "open node", "Facts, steps and log of the node under the cursor.",

@@ -198,10 +198,10 @@ class CockpitScreen(Screen[Any]):
         if await self.app.push_screen_wait(Confirm(BY_ID["run.resume"], self.store.view)):
             await self.app.take_up()
 
-    def action_replay(self, move: str) -> None:
+    def action_move_replay(self, move: str) -> None:
         self.app.move_replay(move)
 
-    def action_replay_run(self) -> None:
+    def action_replay(self) -> None:
         self.app.replay(self.store.run)
 
     def action_back(self) -> None:
