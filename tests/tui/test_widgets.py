@@ -180,7 +180,7 @@ async def test_the_table_of_steps_shows_the_point_of_no_return(size: tuple[int, 
     matrix = StepMatrix()
     async with (app := Bench(matrix)).run_test(size=size) as pilot:
         matrix.show(view, at)
-        await pilot.press("down", "down")
+        await pilot.press("home", "up", "up", "up", "down", "down")
         while matrix.step_id != "joining.install@OCTO2":
             before = matrix.step_id
             await pilot.press("right")
@@ -193,6 +193,28 @@ async def test_the_table_of_steps_shows_the_point_of_no_return(size: tuple[int, 
         assert app.told == ["joining.install@OCTO2"]
         await pilot.press("home", *["right"] * 4)
         assert len({line.find("┃") for line in screen_text(matrix)[:3]} - {-1}) <= 1
+
+
+async def test_the_table_of_steps_follows_the_run_until_a_person_moves(
+) -> None:  # fmt: skip
+    view, at = recorded("joining-failed")
+    matrix = StepMatrix()
+    async with (app := Bench(matrix)).run_test(size=(40, 12)) as pilot:
+        matrix.show(view, at)
+        assert matrix.step_id == "joining.install@OCTO2", "what failed"
+        view.state, view.waiting_phase = "finishing", ""
+        matrix.show(view, at)
+        assert matrix.step_id.startswith("finishing."), "where the run has come"
+        assert "finishing" in screen_text(matrix)[0]
+        await pilot.press("left", "left")
+        stood = matrix.step_id
+        view.state = "stopping"
+        matrix.show(view, at)
+        assert matrix.step_id == stood
+        app.screen.set_focus(None)
+        await pilot.pause()
+        matrix.show(view, at)
+        assert matrix.step_id.startswith("stopping.")
 
 
 def lines(count: int, start: int = 0) -> list[LogLine]:

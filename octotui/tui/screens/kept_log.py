@@ -33,7 +33,6 @@ class KeptLogScreen(WithLog):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.run_worker(self._open(-1), exclusive=True)
 
     def action_other_log(self, by: int) -> None:

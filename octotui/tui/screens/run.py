@@ -55,7 +55,6 @@ class RunScreen(WithLog):
         if layout.steps:
             self.query_one(StepMatrix).focus()
         self._share_height()
-        super().on_mount()
 
     def parts(self) -> tuple[Callable[[Situation, float], None], ...]:
         return (self._show_state, self._show_tables, self._show_lines)

@@ -42,7 +42,6 @@ class WithLog(CockpitScreen):
 
     def on_mount(self) -> None:
         self.log_view.wrap(self.app.layout.wrapped)
-        super().on_mount()
 
     def action_find(self) -> None:
         """In the log, from the newest line back; n and N go on."""

@@ -12,7 +12,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from octotui.tui.widgets.paint import CSS, STYLES, Piece, changed, fit, strip
-from octotui.tui.widgets.step_table import Table, describe, lay_out, mark
+from octotui.tui.widgets.step_table import Table, describe, lay_out, mark, telling
 from octotui.view import RunView
 
 #: Lines that do not scroll: the phases above, the step under the cursor in words below.
@@ -52,6 +52,9 @@ class StepMatrix(ScrollView, can_focus=True):
         self._row = self._column = self._left = 0
         self._told: tuple[RunView, float] | None = None
         self._known: tuple[object, ...] = ()
+        #: Where the run was when the cursor was put there, and whether a person has moved it.
+        self._where: tuple[object, ...] = ()
+        self._moved = False
         self._lines: list[list[Piece]] = []
 
     @property
@@ -72,6 +75,12 @@ class StepMatrix(ScrollView, can_focus=True):
             self._row = min(self._row, max(0, len(self._table.rows) - 1))
             self._column = min(self._column, max(0, len(self._table.columns) - 1))
             self.virtual_size = Size(self.size.width, len(self._table.rows) + FIXED)
+        where = (known, view.state, view.waiting_phase)
+        if where != self._where and not self._moved:
+            self._where = where
+            self._row, self._column = telling(self._table, view) or (self._row, self._column)
+            self._show_row()
+            self._show_column()
         self._repaint()
 
     def action_move(self, rows: int, columns: int) -> None:
@@ -80,12 +89,8 @@ class StepMatrix(ScrollView, can_focus=True):
             return
         self._row = min(max(0, self._row + rows), len(table.rows) - 1)
         self._column = min(max(0, self._column + columns), len(table.columns) - 1)
-        # The cursor's line lies between the fixed ones.
-        page = max(1, self.size.height - FIXED)
-        top = self.scroll_offset.y
-        if not top <= self._row < top + page:
-            target = self._row if self._row < top else self._row - page + 1
-            self.scroll_to(y=target, animate=False)
+        self._moved = True
+        self._show_row()
         self._show_column()
         self._repaint()
 
@@ -102,6 +107,7 @@ class StepMatrix(ScrollView, can_focus=True):
         found = [n for n, column in enumerate(self._table.columns) if 0 <= x - column.x < 2]
         if row < len(self._table.rows) and found:
             self._row, self._column = row, found[0]
+            self._moved = True
             self._repaint()
             self.action_choose()
 
@@ -109,6 +115,7 @@ class StepMatrix(ScrollView, can_focus=True):
         self._repaint()
 
     def on_blur(self) -> None:
+        self._moved = False
         self._repaint()
 
     def on_resize(self) -> None:
@@ -128,6 +135,14 @@ class StepMatrix(ScrollView, can_focus=True):
     def _names(self) -> int:
         """The width of the column of names."""
         return self._table.names
+
+    def _show_row(self) -> None:
+        """Scrolls so that the cursor's line lies between the fixed ones."""
+        page = max(1, self.size.height - FIXED)
+        top = self.scroll_offset.y
+        if not top <= self._row < top + page:
+            target = self._row if self._row < top else self._row - page + 1
+            self.scroll_to(y=target, animate=False)
 
     def _show_column(self) -> None:
         """Shifts the table so that the cursor's step and its phase's name are to be seen."""

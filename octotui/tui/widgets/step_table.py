@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from octotui.tui.words import duration
-from octotui.upgrade.phases import BY_NAME, POINT_OF_NO_RETURN
+from octotui.upgrade.phases import BY_NAME, POINT_OF_NO_RETURN, WAITING
+
 from octotui.view import RunView, StepView
 
 #: The row of steps that are no node's.
@@ -22,7 +23,7 @@ MARKS: Final[Mapping[str, tuple[str, str, str]]] = {
     "interrupted": ("✗", "interrupted", "bad"),
 }
 #: A step that waits is told from one that works.
-WAITING: Final = ("●", "waiting", "busy")
+WAITS: Final = ("●", "waiting", "busy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,23 @@ def _begun(steps: Iterable[StepView]) -> bool:
     return any(step.phase == "rolling_back" and step.state != "pending" for step in steps)
 
 
+def telling(table: Table, view: RunView) -> tuple[int, int] | None:
+    """Row and column of what a person wants to see now: what failed, else what runs, else where
+
+    the run has come.
+    """
+    where = view.waiting_phase if view.state in WAITING else view.state
+    columns = {column.key: n for n, column in enumerate(table.columns)}
+    for step in (*view.failed_steps(), *view.running_steps(), *view.steps.values()):
+        key = step.id.partition("@")[0]
+        if step.phase == where and key in columns:
+            return table.rows.index(step.node or CLUSTER), columns[key]
+    return None
+
+
 def mark(step: StepView) -> tuple[str, str, str]:
     """Glyph, word and style of a step as it is now."""
-    return WAITING if step.state == "running" and step.waiting else MARKS[step.state]
+    return WAITS if step.state == "running" and step.waiting else MARKS[step.state]
 
 
 def describe(step: StepView, now: float) -> str:
