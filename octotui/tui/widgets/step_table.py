@@ -8,7 +8,6 @@ from typing import Final
 
 from octotui.tui.words import duration
 from octotui.upgrade.phases import BY_NAME, POINT_OF_NO_RETURN, WAITING
-
 from octotui.view import RunView, StepView
 
 #: The row of steps that are no node's.
