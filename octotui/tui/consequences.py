@@ -40,7 +40,7 @@ def every(view: RunView) -> str:
 
 
 def retry(view: RunView) -> str:
-    steps = view.failed_steps()
+    steps = [step for step in view.failed_steps() if step.phase == view.waiting_phase]
     if not steps:
         return f"The run goes on with {phase_title(view.waiting_phase)}."
     names = ", ".join(f"{step.title} ({step.node or 'cluster'})" for step in steps[:3])

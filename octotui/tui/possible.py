@@ -30,7 +30,9 @@ def approve(situation: Situation) -> bool:
 
 
 def hold(situation: Situation) -> bool:
-    return situation.alive and working(situation) and situation.state not in ("finishing",)
+    if situation.state in ("finishing", "rolling_back"):
+        return False  # nothing is ahead that it could stop before
+    return situation.alive and working(situation)
 
 
 def release(situation: Situation) -> bool:

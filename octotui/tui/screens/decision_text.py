@@ -31,8 +31,13 @@ def happened_text(situation: Situation, last_words: str) -> Content:
     view = situation.view
     assert view is not None, "there is a run to decide about"
     lines: list[Content] = []
+    before = []
     for step in view.failed_steps():
-        lines += _failure(step)
+        if view.state == "needs_person" and step.phase != view.waiting_phase:
+            before.append(_earlier(step))
+        else:
+            lines += _failure(step)
+    lines += before
     lines += [Content.assemble(("! ", "bold $warning"), problem) for problem in view.problems[-3:]]
     if view.state == "held":
         lines.append(
@@ -60,16 +65,23 @@ def _failure(step: StepView) -> list[Content]:
             f"{took}{tries}",
         )
     ]
-    for key in ("what", "meaning", "left"):
+    # On a small screen the beginning has to be enough.
+    for key, begin in (("what", ""), ("next", "do: "), ("left", ""), ("meaning", "")):
         if error.get(key):
-            lines.append(Content(f"  {error[key]}."))
+            lines.append(Content.assemble("  ", (begin, "bold"), f"{error[key]}."))
+        if key == "next" and step.id.startswith("migrating.database@"):
+            lines.append(Content.assemble(("  do: ", "bold"), _BUNDLE))
     for line in list(error.get("tail", ()))[-TAIL:]:
         lines.append(Content.assemble(("  │ ", "$error"), (line, "$text-muted")))
-    if error.get("next"):
-        lines.append(Content.assemble(("  do: ", "bold"), f"{error['next']}."))
-    if step.id.startswith("migrating.database@"):
-        lines.append(Content.assemble(("  do: ", "bold"), _BUNDLE))
     return lines
+
+
+def _earlier(step: StepView) -> Content:
+    """What failed in a phase that the run has left since, such as before it was rolled back."""
+    what = str(step.error.get("what", step.state))
+    return Content.assemble(
+        ("✗ before that ", "$error"), f"{step.node or 'cluster'}: {step.title}: {what}."
+    )
 
 
 def stands_text(view: RunView, now: float) -> Content:

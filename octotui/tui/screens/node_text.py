@@ -17,6 +17,8 @@ def node_head(view: RunView, name: str, now: float) -> Content:
     serving = SERVING_MARKS[node.serving]
     first = ", upgrades the database" if view.plan.get("first_node") == name else ""
     doing = f"  ▶ {node.doing}" if node.doing else ""
+    failed = [step.title for step in view.failed_steps() if step.node == name]
+    bad = f"  ✗ failed: {failed[0]}" if failed and not doing else ""
     left = "  ! left out" if node.left_out else ""
     return Content.assemble(
         (f" {name} ", "bold"),
@@ -24,26 +26,37 @@ def node_head(view: RunView, name: str, now: float) -> Content:
         serving,
         (left, "bold $warning"),
         (doing, "$accent"),
+        (bad, "bold $error"),
     )
 
 
 def node_steps(view: RunView, name: str, now: float) -> Content:
-    """Its steps in the plan's order, each with its state, time and error."""
+    """What runs or failed there, in full; then its steps in the plan's order, each with its state
+
+    and time.
+    """
+    own = [step for step in view.steps.values() if step.node == name]
     lines: list[Content] = []
+    for step in own:
+        if step.state not in ("pending", "done", "already"):
+            lines += [_step(step, now), *_details(step)]
+    if lines:
+        lines.append(Content(""))
     phase = ""
-    for step in view.steps.values():
-        if step.node != name:
-            continue
+    for step in own:
         if step.phase != phase:
             phase = step.phase
             lines.append(Content.styled(phase.replace("_", " "), "bold $accent"))
-        lines += _step(step, now)
+        lines.append(_step(step, now))
     return join(lines or [Content.styled("There is no plan yet.", "$text-muted")])
 
 
-def _step(step: StepView, now: float) -> Iterator[Content]:
+def _step(step: StepView, now: float) -> Content:
     glyph, word, style = STEP_MARKS[step.state]
-    yield Content.assemble((f" {glyph} {word:<8} ", style), step.title, (_took(step, now), "dim"))
+    return Content.assemble((f" {glyph} {word:<8} ", style), step.title, (_took(step, now), "dim"))
+
+
+def _details(step: StepView) -> Iterator[Content]:
     if step.waiting:
         yield Content.assemble(("    waits: ", "bold"), step.waiting)
     elif step.progress:
@@ -57,7 +70,10 @@ def _took(step: StepView, now: float) -> str:
     attempt = f", attempt {step.attempt}" if step.attempt > 1 else ""
     if step.started is None:
         return f"  about {duration(step.expected)}" if step.expected > 1 else ""
-    taken = duration(max(0.0, (step.ended or now) - step.started))
+    seconds = max(0.0, (step.ended or now) - step.started)
+    if step.ended is not None and seconds < 1.0 and not attempt:
+        return ""
+    taken = duration(seconds)
     expected = f" of about {duration(step.expected)}" if step.state == "running" else ""
     return f"  {taken}{expected}{attempt}"
 

@@ -9,6 +9,7 @@ from octotui.tui.commands import bindings_of
 from octotui.tui.screens.base import CockpitScreen, KeyLine, Line
 from octotui.tui.screens.plan_text import (
     approval_text,
+    checks_title,
     findings_text,
     plan_head,
     steps_text,
@@ -43,6 +44,7 @@ class PlanScreen(CockpitScreen):
         self.query_one("#plan-head", Line).say(plan_head(view, now))
         if view.seq != self._built:  # a plan of many nodes is long
             self._built = view.seq
+            self.query_one("#findings", VerticalScroll).border_title = checks_title(view)
             self.query_one("#findings-text", Line).say(findings_text(view))
             self.query_one("#steps-text", Line).say(steps_text(view))
         self.query_one("#approval", Line).say(approval_text(situation))

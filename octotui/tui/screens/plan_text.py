@@ -50,7 +50,8 @@ def plan_head(view: RunView, now: float) -> Content:
 def checks_title(view: RunView) -> str:
     """How the checks came out, by glyph and word, the worst first."""
     words = [f"{mark} {count} {word}" for (mark, word, _), count in _counts(view).items()]
-    return " ".join(["Checks", *words])
+    # Three kinds and the name do not fit into half of 80 columns.
+    return " ".join(words if len(words) > 2 else ["Checks", *words])
 
 
 def _counts(view: RunView) -> Counter[tuple[str, str, str]]:

@@ -36,26 +36,25 @@ def report_text(view: RunView, path: str) -> Content:
     lines.append(Content.styled(f"{glyph} {first}", style))
     lines += [Content(line) for line in rest]
     lines.append(Content(""))
-    if view.plan:
+    if view.plan and view.maintenance_on is not None:
         lines += _clocks(view)
         lines.append(Content(""))
     if view.nodes:
         lines += _nodes(view)
         lines.append(Content(""))
-    lines += _phases(view)
+    if phases := list(_phases(view)):
+        lines += [*phases, Content("")]
     if view.commands:
-        lines.append(Content(""))
         lines.append(Content.styled("What people decided", "bold $accent"))
         for command in view.commands:
             what = f"{command['command']} {command['argument']}".strip()
             lines.append(Content(f"  {command['by']}: {what}: {command['answer']}"))
+        lines.append(Content(""))
     for problem in view.problems:
         lines.append(Content.assemble(("! ", "bold $warning"), f"plugin: {problem}"))
     if view.findings:
-        lines.append(Content(""))
         lines.append(Content.styled("Checks", "bold $accent"))
-        lines.append(findings_text(view))
-    lines.append(Content(""))
+        lines += [findings_text(view), Content("")]
     lines.append(Content.styled(f"Run {view.run}. As a file: {path}", "$text-muted"))
     return join(lines)
 
@@ -63,7 +62,7 @@ def report_text(view: RunView, path: str) -> Content:
 def _clocks(view: RunView) -> Iterator[Content]:
     clocks = view.clocks(view.ended_at or view.state_since)
     estimate = view.plan.get("estimate", {})
-    yield Content.styled(f"{'':<34}{'took':>9}{'expected':>11}", "$text-muted")
+    yield Content.styled(f"{'':<36}{'took':>9}{'expected':>11}", "$text-muted")
     for title, seconds, key in (
         ("outage, until the first node served", clocks.outage, "outage_seconds"),
         ("until all nodes served", clocks.all_up, "all_up_seconds"),
@@ -71,7 +70,7 @@ def _clocks(view: RunView) -> Iterator[Content]:
     ):
         took = duration(seconds) if seconds is not None else "none"
         expected = duration(estimate.get(key, 0.0))
-        yield Content.assemble(f"{title:<34}", (f"{took:>9}", "bold"), f"{expected:>11}")
+        yield Content.assemble(f"{title:<36}", (f"{took:>9}", "bold"), f"{expected:>11}")
 
 
 def _nodes(view: RunView) -> Iterator[Content]:

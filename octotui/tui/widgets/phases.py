@@ -75,7 +75,7 @@ def phases_now(view: RunView, now: float, expected: Mapping[str, float]) -> list
 def current_phase(phases: Sequence[PhaseNow]) -> PhaseNow | None:
     """The phase that the run is in or waits before; on the way back that is not what failed."""
     for states in (("running", "waiting"), ("failed",)):
-        found = next((phase for phase in phases if phase.state in states), None)
+        found = next((phase for phase in reversed(phases) if phase.state in states), None)
         if found:
             return found
     return None
