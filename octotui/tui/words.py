@@ -58,6 +58,15 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
 
 
+def minutes(seconds: float) -> str:
+    """How long, in a word that stands still for a minute: what ticks is sent every second."""
+    whole = int(seconds // 60)
+    hours, rest = divmod(whole, 60)
+    if hours:
+        return f"{hours} h {rest:02} min"
+    return f"{whole} min" if whole else "under a minute"
+
+
 def clock(at: float) -> str:
     """The local time of day."""
     return time.strftime("%H:%M:%S", time.localtime(at))

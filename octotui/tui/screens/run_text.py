@@ -8,19 +8,23 @@ from octotui.tui.situation import Situation
 from octotui.tui.words import clock, duration, run_mark
 from octotui.upgrade.phases import FINAL, WAITING
 
-#: No news for longer than this, seconds, and the line says how old what it shows is.
+#: No news for longer than this, seconds, and the line says of when it is what it shows.
 QUIET = 15.0
 
 
 def run_head(situation: Situation, now: float, heard: float) -> Content:
-    """Whether the run lives, where it is, then cluster and versions: those may be long."""
+    """Whether the run lives, where it is, then cluster and versions: those may be long.
+
+    Times of day, which stand still: a line that ticks is sent anew every second, over slow links
+    too, and how long it takes is told below.
+    """
     view = situation.view
     assert view is not None, "the run's screen has a run"
     glyph, word, style = run_mark(view.state)
     where = word
     if view.state in WAITING:
         where = f"{word} {'before' if view.state == 'held' else 'in'} {view.waiting_phase}"
-    since = f" {duration(int(max(0.0, now - view.state_since)))}"
+    since = f" since {clock(view.state_since)}"
     if view.state in FINAL and view.started is not None:
         since = f" after {duration((view.ended_at or now) - view.started)}"
     life, colour = _life(situation, now, heard)
@@ -42,5 +46,5 @@ def _life(situation: Situation, now: float, heard: float) -> tuple[str, str]:
     if not situation.alive:
         return "✗ gone", "bold $error"
     if now - heard > QUIET:
-        return f"● live, {duration(now - heard)} old", "$text-muted"
+        return f"● live, as of {clock(heard)}", "$text-muted"
     return "● live", "$success"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from textual.content import Content
 
 from octotui.tui.situation import Situation
-from octotui.tui.words import clock, duration, join
+from octotui.tui.words import clock, duration, join, minutes
 from octotui.upgrade.phases import BY_NAME, ROLLING_BACK, WAITING
 from octotui.view import RunView, StepView
 
@@ -54,7 +54,8 @@ def _gone(view: RunView) -> Content:
 
 
 def _person(situation: Situation, view: RunView, now: float) -> Content:
-    since = f"since {clock(view.state_since)} ({duration(max(0.0, now - view.state_since))})"
+    waited = minutes(max(0.0, now - view.state_since))
+    since = f"since {clock(view.state_since)} ({waited})"
     if situation.replayed:
         return Content.assemble(("! waited for a person ", "bold $warning"), since)
     return Content.assemble(

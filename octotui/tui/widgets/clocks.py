@@ -9,7 +9,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from octotui.tui.widgets.paint import CSS, STYLES, Piece, strip, widths
-from octotui.tui.words import duration
+from octotui.tui.words import duration, minutes
 from octotui.view import RunView
 
 #: Clock, its name, the plan's estimate of it, the time at which it stops.
@@ -108,7 +108,8 @@ def _pieces(view: RunView, now: float, words: int) -> list[Piece]:
             of = " of about " if long else "/"
             pieces.append((f"{of}{duration(expected)}", "dim"))
         if late:
-            over = f" {duration(int(taken) - int(expected))} over"
+            # In minutes: the clock beside it ticks already, and each tick is sent.
+            over = f" {minutes(int(taken) - int(expected))} over"
             pieces.append((over if words else "!", "warn"))
         if reached:
             pieces.append((" ✓", "good"))
