@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from octotui.api.events import Event
+from octotui.api.harmless import harmless
 
 StepState: TypeAlias = Literal["pending", "running", "done", "already", "failed", "interrupted"]
 
@@ -106,7 +107,7 @@ class RunView:
         self.run = event.run
         handler = _HANDLERS.get(event.kind)
         if handler:
-            handler(self, event, event.data)
+            handler(self, event, harmless(event.data))
 
     def running_steps(self) -> list[StepView]:
         return [step for step in self.steps.values() if step.state == "running"]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from octotui.api.events import Event
+from octotui.api.harmless import harmless
 from octotui.upgrade.phases import BY_NAME
 from octotui.view import RunView
 
@@ -66,7 +67,7 @@ class PlainLines:
 
     def _line(self, at: float, text: str) -> None:
         self._last = at
-        self._write(f"{time.strftime('%H:%M:%S', time.localtime(at))}  {text}")
+        self._write(f"{time.strftime('%H:%M:%S', time.localtime(at))}  {harmless(text)}")
 
     def _status(self, now: float) -> list[str]:
         texts = []

@@ -93,7 +93,8 @@ class Steering:
             case "rollback" | "abort" if self._is_working():
                 return self._break_off(command)
             case name:
-                return f"the run is now {machine.fire(name)}"
+                state = machine.fire(name).replace("_", " ")
+                return f"the run is now {state}"
 
     def _is_working(self) -> bool:
         return self._machine.state not in (*WAITING, *FINAL, "preflight", "ready", "rolling_back")

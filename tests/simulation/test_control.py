@@ -244,7 +244,7 @@ def test_the_first_node_cannot_be_left_out(tmp_path: Path) -> None:
 def test_rollback_from_a_hold(tmp_path: Path, phase: str) -> None:
     async def person(estate: Estate, journal: Journal) -> None:
         await state_is(journal, "held")
-        assert await order(journal, "rollback") == "the run is now rolling_back"
+        assert await order(journal, "rollback") == "the run is now rolling back"
 
     outcome = attended(tmp_path, person, run={"hold": (phase,)}, nodes=2)
     assert (outcome.state, outcome.code) == ("rolled_back", 1), outcome.lines
