@@ -171,6 +171,16 @@ COMMANDS: Final = (
         "home.other", "tab", "profiles or runs", "Go to the other list.", ("home",), "other",
     ),
     Command(
+        "home.filter", "slash", "filter", "Show only profiles and runs with a text; an empty text "
+        "shows all.",
+        ("home",), "filter",
+    ),
+    Command(
+        "home.replay", "P", "replay", "Play the run under the cursor again; of a profile its "
+        "newest run.",
+        ("home",), "replay",
+    ),
+    Command(
         "decision.open", "d", "decide", "What can be done now, and what each leaves behind.",
         ("run", "node"), "decide", when.decide, of="live",
     ),
@@ -197,11 +207,11 @@ COMMANDS: Final = (
     ),
     Command(
         "kept-log.previous", "[", "log before", "The log of an earlier job of this node.",
-        ("kept-log",), "other_log(-1)",
+        ("kept-log",), "other_log(-1)", listed=False,
     ),
     Command(
         "kept-log.next", "]", "next log", "The log of a later job of this node.",
-        ("kept-log",), "other_log(1)",
+        ("kept-log",), "other_log(1)", listed=False,
     ),
     Command(
         "run.table", "t", "nodes or steps", "Show the nodes, or the table of nodes and steps.",

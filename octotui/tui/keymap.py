@@ -4,6 +4,7 @@
 
     theme = "octotui"
     mouse = false
+    glance = false
 
     [keys]
     "run.hold" = "p"
@@ -23,12 +24,16 @@ from octotui.tui.commands import BY_ID
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``mouse`` None: by whether the terminal is remote. ``faults`` are sentences to show."""
+    """``mouse`` None: by whether the terminal is remote. ``faults`` are sentences to show.
+
+    ``glance``: whether home asks the profiles' clusters how they are.
+    """
 
     theme: str = ""
     mouse: bool | None = None
     keys: dict[str, str] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
+    glance: bool = True
 
 
 def settings_file() -> Path:
@@ -48,7 +53,8 @@ def read_settings(path: Path) -> Settings:
 
 def _checked(path: Path, data: dict[str, Any]) -> Settings:
     faults = [
-        f"{path}: there is no setting '{name}'" for name in data.keys() - {"theme", "mouse", "keys"}
+        f"{path}: there is no setting '{name}'"
+        for name in data.keys() - {"theme", "mouse", "glance", "keys"}
     ]
     theme, mouse, keys = data.get("theme", ""), data.get("mouse"), data.get("keys", {})
     if not isinstance(theme, str):
@@ -57,6 +63,10 @@ def _checked(path: Path, data: dict[str, Any]) -> Settings:
     if mouse is not None and not isinstance(mouse, bool):
         faults.append(f"{path}: mouse has to be true or false")
         mouse = None
+    glance = data.get("glance", True)
+    if not isinstance(glance, bool):
+        faults.append(f"{path}: glance has to be true or false; nobody is asked meanwhile")
+        glance = False
     known = {}
     for name, key in keys.items() if isinstance(keys, dict) else ():
         if name not in BY_ID:
@@ -65,4 +75,4 @@ def _checked(path: Path, data: dict[str, Any]) -> Settings:
             faults.append(f"{path}: the key of {name} has to be a text")
         else:
             known[name] = key
-    return Settings(theme, mouse, known, tuple(sorted(faults)))
+    return Settings(theme, mouse, known, tuple(sorted(faults)), glance)

@@ -114,8 +114,10 @@ class CockpitScreen(Screen[Any]):
 
     async def tick_in_turns(self, now: float) -> None:
         """The same with a frame's time between the parts, so that each is painted by itself."""
+        store = self.app.store
         for part in (*self.parts(), self._show_keys):
-            if not self._composed or not self.is_running:
+            left = self.app.store is not store  # back at home, or in another run, between two turns
+            if left or not self._composed or not self.is_running:
                 return
             part(self.situation, now)
             await asyncio.sleep(FRAME)

@@ -1,9 +1,11 @@
-"""Home: the profiles and the runs of this machine."""
+"""Home: the profiles with their clusters' version and health now, and the runs of this machine."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
+from contextlib import aclosing
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -11,10 +13,13 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from octotui.api.errors import OctotuiError
+from octotui.tui import glance
 from octotui.tui.commands import bindings_of
 from octotui.tui.home_list import HomeList, ProfileRow, RunRow
+from octotui.tui.screens import home_text
+from octotui.tui.screens.ask import Ask
 from octotui.tui.screens.base import CockpitScreen, KeyLine, Line
-from octotui.tui.screens.home_text import head_text, profile_detail, profile_line, run_line
 from octotui.tui.situation import Situation
 
 #: The lists are read again this often, seconds.
@@ -22,7 +27,7 @@ PAUSE = 1.0
 
 
 class HomeScreen(CockpitScreen):
-    """Two lists and what is known of the profile under the cursor."""
+    """Two lists, what is known of the profile under the cursor and, with room, of all of them."""
 
     PLACE = "home"
     BINDINGS = bindings_of("home")
@@ -31,21 +36,24 @@ class HomeScreen(CockpitScreen):
     def __init__(self) -> None:
         super().__init__()
         self._list = HomeList()
+        self._glances = glance.Glances()
         self._profiles: list[ProfileRow] = []
         self._runs: list[RunRow] = []
-        self._due = 0.0
-        self._reading = False
+        self._due = self._ask_due = 0.0
+        self._reading = self._asking = self._filled = False
+        self._filter = ""
 
     def compose(self) -> ComposeResult:
         yield Line(classes="head", id="home-head")
         with Horizontal(id="home-top"):
-            with Vertical(classes="pane", id="profiles-pane") as profiles:
-                profiles.border_title = "Profiles"
+            with Vertical(classes="pane", id="profiles-pane"):
                 yield OptionList(id="profiles")
             with Vertical(classes="pane", id="profile-detail-pane"):
                 yield Line(id="profile-detail")
-        with Vertical(classes="pane", id="runs-pane") as runs:
-            runs.border_title = "Runs"
+            with Vertical(classes="pane", id="pulse-pane") as pulse:
+                pulse.border_title = "All together"
+                yield Line(id="pulse")
+        with Vertical(classes="pane", id="runs-pane"):
             yield OptionList(id="runs")
         yield KeyLine()
 
@@ -53,47 +61,110 @@ class HomeScreen(CockpitScreen):
         if not self._reading and time.monotonic() >= self._due:
             self._reading = True
             self.run_worker(self._read(), group="home")
+        # Only after the lists are there: the first paint waits for nobody.
+        asks = self.app.settings.glance and self._filled and bool(self._profiles)
+        if asks and not self._asking and time.monotonic() >= self._ask_due:
+            self._asking = True
+            self.run_worker(self._ask(), group="glance")
 
     async def _read(self) -> None:
         """Old journals are folded in a thread; only those that changed are read again."""
         try:
-            profiles, runs = await asyncio.to_thread(self._list.read)
+            lists = await asyncio.to_thread(self._list.read, self.app.now())
         finally:
             self._reading = False
             self._due = time.monotonic() + PAUSE
-        if (profiles, runs) != (self._profiles, self._runs) or not self._list.shown:
-            self._list.shown = True
-            self._profiles, self._runs = profiles, runs
+        self._profiles, self._runs = lists
+        self._fill()
+
+    async def _ask(self) -> None:
+        """Has a child ask every cluster once, and shows the answers as they come."""
+        try:
+            async with aclosing(glance.answers()) as lines:
+                async for line in lines:
+                    self._glances.take(line, self.app.now())
+                    self._fill()
+        except (OctotuiError, OSError) as error:
+            self._glances.failure = f"Not asked again: {error}"
             self._fill()
+        finally:
+            self._asking = False
+            self._ask_due = time.monotonic() + glance.PAUSE
 
     def _fill(self) -> None:
+        if not self.is_attached:
+            return  # it was left while something was read
         now = self.app.now()
-        self.query_one("#home-head", Line).say(head_text(self._runs))
-        self._replace("#profiles", [profile_line(row) for row in self._profiles])
-        self._replace("#runs", [run_line(row, now) for row in self._runs])
-        if not self._profiles:
-            text = (
-                "No profile yet, neither in ./profiles nor in your own folder.\n"
-                "Try: octotui demo"
-            )  # fmt: skip
-            self.query_one("#profile-detail", Line).say(Content(text))
-        if self._runs and (not self._profiles or self._runs[0].alive):
+        self.query_one("#home-head", Line).say(home_text.head_text(self._runs))
+        every = [row.name for row in self._profiles] + [row.name for row in self._runs]
+        names = max(map(len, every), default=0)
+        self._list_profiles(names, now)
+        runs = [(r.run.run_id, home_text.run_line(r, now, names), r.cluster) for r in self._runs]
+        self._replace("#runs", "Runs", runs, home_text.NO_RUN)
+        if not self._filled and self._runs and (not self._profiles or self._runs[0].alive):
             self.query_one("#runs").focus()
+        self._filled = True
         self._detail()
 
-    def _replace(self, which: str, lines: list[Content]) -> None:
+    def _list_profiles(self, names: int, now: float) -> None:
+        seen = [self._glances.of(row.path) for row in self._profiles]
+        versions = home_text.version_width(self._profiles, seen)
+        rows = [
+            (str(row.path), home_text.profile_line(row, each, (names, versions), now), row.url)
+            for row, each in zip(self._profiles, seen, strict=True)
+        ]
+        self._replace("#profiles", "Profiles", rows, "No profile yet.")
+        self.query_one("#pulse", Line).say(home_text.pulse_text(self._profiles, seen, self._runs))
+
+    def _replace(
+        self, which: str, title: str, rows: Sequence[tuple[str, Content, str]], empty: str
+    ) -> None:
+        """Shows rows of an id, a line and more text to find it by. The cursor stays on its id."""
         options = self.query_one(which, OptionList)
-        at = options.highlighted or 0
+        wanted = self._filter.casefold()
+        kept = [row for row in rows if wanted in f"{row[0]} {row[1].plain} {row[2]}".casefold()]
+        pane = options.parent
+        assert isinstance(pane, Vertical)
+        pane.border_title = f"{title} with '{self._filter}'" if wanted else title
+        if kept and [option.id for option in options.options] == [row[0] for row in kept]:
+            for at, (option, (_, line, _)) in enumerate(zip(options.options, kept, strict=True)):
+                if not (isinstance(option.prompt, Content) and option.prompt.is_same(line)):
+                    options.replace_option_prompt_at_index(at, line)
+            return
+        before, at = chosen(options), options.highlighted or 0
         options.clear_options()
-        options.add_options([Option(line) for line in lines])
-        if lines:
-            options.highlighted = min(at, len(lines) - 1)
+        if not kept:
+            text = f"Nothing with '{self._filter}'. / changes that." if rows else empty
+            options.add_option(Option(Content.styled(text, "$text-muted"), disabled=True))
+            return
+        options.add_options([Option(line, id=key) for key, line, _ in kept])
+        keys = [row[0] for row in kept]
+        options.highlighted = keys.index(before) if before in keys else min(at, len(keys) - 1)
 
     def _detail(self) -> None:
-        at = self.query_one("#profiles", OptionList).highlighted
-        if at is not None and at < len(self._profiles):
-            detail = profile_detail(self._profiles[at], self.app.now())
-            self.query_one("#profile-detail", Line).say(detail)
+        row = self._profile()
+        if row is not None:
+            note = self._glances.failure
+            if not self.app.settings.glance:
+                note = "Your settings say not to ask."
+            seen = self._glances.of(row.path)
+            text = home_text.profile_detail(row, seen, note, self.app.now())
+        else:
+            text = Content("" if self._profiles else home_text.NO_PROFILE)
+        self.query_one("#profile-detail", Line).say(text)
+
+    def _profile(self) -> ProfileRow | None:
+        """The profile under the cursor."""
+        key = chosen(self.query_one("#profiles", OptionList))
+        return next((row for row in self._profiles if str(row.path) == key), None)
+
+    def _run_here(self) -> RunRow | None:
+        """The run under the cursor: in the list of profiles the one that enter would open."""
+        if self.query_one("#runs").has_focus:
+            key = chosen(self.query_one("#runs", OptionList))
+            return next((row for row in self._runs if row.run.run_id == key), None)
+        row = self._profile()
+        return (row.running or row.last) if row else None
 
     def on_option_list_option_highlighted(self, message: OptionList.OptionHighlighted) -> None:
         self._detail()
@@ -102,17 +173,35 @@ class HomeScreen(CockpitScreen):
         self.action_open()
 
     def action_open(self) -> None:
-        """Attaches to a run; of a profile a run is begun, which waits for approval."""
-        runs, profiles = (
-            self.query_one("#runs", OptionList),
-            self.query_one("#profiles", OptionList),
-        )
-        if runs.has_focus and runs.highlighted is not None:
-            self.app.open_run(self._runs[runs.highlighted].run)
-        elif profiles.highlighted is not None:
-            row = self._profiles[profiles.highlighted]
+        """Attaches to a run; of a profile without one a run is begun, which waits for approval."""
+        row = None if self.query_one("#runs").has_focus else self._profile()
+        run = row.running if row else self._run_here()
+        if row is not None and run is None:
             self.app.run_worker(self.app.begin(row.path), exclusive=True, group="begin")
+        elif run is not None:
+            self.app.open_run(run.run)
 
     def action_other(self) -> None:
         runs = self.query_one("#runs")
         (self.query_one("#profiles") if runs.has_focus else runs).focus()
+
+    def action_replay(self) -> None:
+        if row := self._run_here():
+            self.app.replay(row.run)
+        else:
+            self.app.notify("There is no run under the cursor.")
+
+    def action_filter(self) -> None:
+        self.app.run_worker(self._ask_filter(), exclusive=True, group="filter")
+
+    async def _ask_filter(self) -> None:
+        text = await self.app.push_screen_wait(Ask("show only with", self._filter))
+        if text is not None:
+            self._filter = text.strip()
+            self._fill()
+
+
+def chosen(options: OptionList) -> str | None:
+    """The id of the option under the cursor."""
+    option = options.highlighted_option
+    return option.id if option is not None else None

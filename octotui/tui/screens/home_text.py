@@ -1,72 +1,244 @@
-"""What the home screen says, made from its rows alone."""
+"""What the home screen says, made from its rows and the clusters' last answers alone."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 from textual.content import Content
 
 import octotui
+from octotui.tui.glance import Seen
 from octotui.tui.home_list import ProfileRow, RunRow
-from octotui.tui.words import ago, duration, join, run_mark
+from octotui.tui.words import ago, clock, duration, join, run_mark, shorten
+
+#: A health's glyph, word and style.
+HEALTH_MARKS: Final = {
+    "online": ("●", "online", "$success"),
+    "answers": ("●", "answers", "$success"),
+    "partly": ("!", "online in part", "bold $warning"),
+    "draining": ("~", "draining", "$warning"),
+    "maintenance": ("~", "maintenance", "$warning"),
+    "starting": ("~", "starting", "$warning"),
+    "offline": ("✗", "offline", "bold $error"),
+    "unreachable": ("✗", "not reachable", "bold $error"),
+    "other": ("✗", "not Octopus", "bold $error"),
+    "fault": ("✗", "profile has faults", "bold $error"),
+    "unknown": ("?", "not known", "$text-muted"),
+}
+
+#: So many nodes of a profile are named, those first that are not online.
+_NODES: Final = 8
+_NAME: Final = 18
+_VERSION: Final = 18
+_BARS: Final = "▁▂▃▄▅▆▇█"
+
+_NOTHING_CHANGES: Final = (
+    "enter reads facts, runs the checks and makes a plan; it changes nothing before you approve."
+)
+
+NO_PROFILE: Final = (
+    "No profile yet, neither in ./profiles nor in your own folder.\n"
+    "A profile is a file that names one cluster and its nodes.\n"
+    "octotui demo shows an upgrade of a simulated cluster;\n"
+    "octotui profile check FILE tells what is wrong with a file of yours."
+)
+NO_RUN: Final = "No run yet. enter on a profile checks its cluster and plans an upgrade."
 
 
 def head_text(runs: Sequence[RunRow]) -> Content:
     alive = sum(row.alive for row in runs)
-    waiting = sum(row.state in ("held", "needs_person", "ready") and row.alive for row in runs)
+    waiting = sum(row.waits for row in runs)
     text = Content.assemble((f" octotui {octotui.__version__} ", "bold"), f"  {alive} running")
     if waiting:
         text += Content.styled(f"  ! {waiting} waiting for a person", "bold $warning")
     return text
 
 
-def profile_line(row: ProfileRow) -> Content:
+def health_mark(row: ProfileRow, seen: Seen | None) -> tuple[str, str, str]:
+    """Glyph, word and style of how the profile's cluster is."""
     if row.fault:
-        return Content.assemble((f"{row.name:<16} ", "bold"), ("✗ ", "bold $error"), row.fault)
-    nodes = f"{len(row.nodes)} nodes" if len(row.nodes) != 1 else "1 node"
+        return HEALTH_MARKS["fault"]
+    if seen is None:
+        return ("⋅", "not asked yet", "$text-muted")
+    return HEALTH_MARKS.get(seen.health, HEALTH_MARKS["unknown"])
+
+
+def version_of(row: ProfileRow, seen: Seen | None) -> str:
+    """The version, and whether it is an old one: what was known before the last answer."""
+    if seen is not None and seen.version:
+        return f"was {seen.version}" if seen.old else seen.version
+    return f"was {row.last.version}" if row.last is not None and row.last.version else "?"
+
+
+def version_width(profiles: Sequence[ProfileRow], seen: Sequence[Seen | None]) -> int:
+    """Cells that the versions of the list take."""
+    pairs = zip(profiles, seen, strict=True)
+    return max((len(version_of(row, each)) for row, each in pairs if not row.fault), default=0)
+
+
+def profile_line(
+    row: ProfileRow, seen: Seen | None, widths: tuple[int, int], now: float
+) -> Content:
+    """A line of the list. ``widths``: those of the longest name and version."""
+    glyph, word, style = health_mark(row, seen)
+    name, told = min(widths[0], _NAME), min(widths[1], _VERSION)
+    version = "" if row.fault else version_of(row, seen)
+    old = "$text-muted" if version.startswith(("was", "?")) else ""
+    text = Content.assemble(
+        (f"{shorten(row.name, _NAME):<{name}} ", "bold"),
+        (f"{shorten(version, _VERSION):<{told}} ", old),
+        (f"{glyph} {word:<14}", style),
+    )
+    if not row.fault:
+        text += Content(" 1 node  " if len(row.nodes) == 1 else f" {len(row.nodes)} nodes")
+    return text + _last_words(row, now)
+
+
+def _last_words(row: ProfileRow, now: float) -> Content:
+    """The run that works, else the last one, in a few words."""
+    run = row.running or row.last
+    if run is None:
+        return Content.styled("  no run yet", "$text-muted")
+    text = Content("  ") + _state_words(run)
+    if not run.alive and run.started is not None:
+        text += Content.styled(f" {ago(now - run.started)}", "$text-muted")
+    return text
+
+
+def profile_detail(row: ProfileRow, seen: Seen | None, note: str, now: float) -> Content:
+    """The profile, its cluster as it last answered and the last run. ``note``: why none is newer.
+
+    What matters most comes first: where there is little room the end is cut off.
+    """
+    glyph, word, style = health_mark(row, seen)
+    lines = [Content.assemble((row.name, "bold"), "  ", (f"{glyph} {word}", style))]
+    if reason := row.fault or (seen.reason if seen else ""):
+        lines.append(Content(reason))
+    lines.append(_asked(row, seen, note, now))
+    if row.running is not None:
+        lines.append(Content.assemble("enter attaches: ", _state_words(row.running)))
+    lines += _nodes(row, seen)
+    lines += _last_run(row, now)
+    lines.append(Content(row.url))
+    lines.append(Content.styled(str(row.path), "$text-muted"))
+    what = (
+        "This cluster has a run under way: enter attaches to it, a second one would be refused."
+        if row.running is not None
+        else _NOTHING_CHANGES
+    )
+    return join([*lines, Content.styled(what, "$text-muted")])
+
+
+def _asked(row: ProfileRow, seen: Seen | None, note: str, now: float) -> Content:
+    text = Content(version_of(row, seen))
+    if seen is not None:
+        if seen.old and seen.version:
+            text += Content(f", told {since(now - seen.told)}")
+        text += Content.styled(f"  asked {since(now - seen.asked)}", "$text-muted")
+    return text + Content.styled(f"  {note}", "$warning") if note else text
+
+
+def since(seconds: float) -> str:
+    """How long ago, in steps of five seconds: what changes is sent to the terminal."""
+    if seconds < 5:
+        return "just now"
+    return f"{int(seconds // 5) * 5} s ago" if seconds < 60 else ago(seconds)
+
+
+def _nodes(row: ProfileRow, seen: Seen | None) -> list[Content]:
+    told = {node.name: node for node in (seen.nodes if seen else ())}
+    silent = [name for name in row.nodes if name not in told]
+    rows = sorted(told.values(), key=lambda node: node.health == "online")
+    lines = []
+    for node in rows[:_NODES]:
+        glyph, word, style = HEALTH_MARKS.get(node.health, HEALTH_MARKS["unknown"])
+        version = f"was {node.version}" if node.old and node.version else node.version
+        text = Content.assemble(
+            (f"{glyph} ", style), f"{node.name} {version or '?'} ", (word, style)
+        )
+        lines.append(text + Content(f": {node.reason}") if node.reason else text)
+    if len(rows) > _NODES:
+        online = sum(node.health == "online" for node in rows[_NODES:])
+        lines.append(Content(f"  and {len(rows) - _NODES} more, {online} of them online"))
+    if silent:
+        named = ", ".join(silent[:_NODES]) + (" …" if len(silent) > _NODES else "")
+        why = " (asked by the cluster's address only)" if seen is not None else ""
+        lines.append(Content.styled(f"nodes: {named}{why}", "$text-muted"))
+    return lines
+
+
+def _last_run(row: ProfileRow, now: float) -> list[Content]:
     last = row.last
     if last is None:
-        known: tuple[str, str] = ("no run yet", "$text-muted")
-    else:
-        glyph, word, style = run_mark(last.state)
-        known = (f"{last.version}  {glyph} {word}", style)
-    return Content.assemble((f"{row.name:<16} ", "bold"), f"{nodes:<9} ", known)
+        return [Content.styled("no run yet", "$text-muted")]
+    text = Content.assemble("last run ", _state_words(last))
+    if last.started is not None:
+        text += Content(f" {ago(now - last.started)}")
+    if last.outage is not None:
+        text += Content(f", outage {duration(last.outage)}")
+    return [text, *(Content.styled(f"  {each}", "$text-muted") for each in last.nodes[:_NODES])]
 
 
-def profile_detail(row: ProfileRow, now: float) -> Content:
-    """What is known without asking the cluster: the profile, and the last run's last look."""
-    lines = [Content.styled(row.name, "bold"), Content(row.url)]
-    if row.nodes:
-        lines.append(Content(f"nodes: {', '.join(row.nodes)}"))
-    lines.append(Content.styled(str(row.path), "$text-muted"))
-    last = row.last
-    if last is not None:
-        glyph, word, style = run_mark(last.state)
-        lines.append(Content(""))
-        lines.append(Content.assemble("last run ", (f"{glyph} {word}", style)))
-        if last.started is not None:
-            lines.append(Content(f"  {ago(now - last.started)}, {last.run.run_id}"))
-        if last.outage is not None:
-            lines.append(Content(f"  outage {duration(last.outage)}"))
-        lines += [Content(f"  {text}") for text in last.nodes]
-    lines.append(Content(""))
-    lines.append(
-        Content.styled("enter reads facts, runs the checks and makes a plan; it changes nothing "
-                       "before you approve.", "$text-muted")
-    )  # fmt: skip
-    return join(lines)
-
-
-def run_line(row: RunRow, now: float) -> Content:
+def _state_words(row: RunRow) -> Content:
     glyph, word, style = run_mark(row.state)
+    if row.state == "held" and row.phase:
+        word = f"held before {row.phase.replace('_', ' ')}"
+    if row.gone:
+        glyph, word, style = "✗", f"gone while {word}", "bold $error"
+    if works(row) and row.state != "ready":
+        word += f" {row.done / row.steps:.0%}"
+    return Content.styled(f"{glyph} {word}", style)
+
+
+def works(row: RunRow) -> bool:
+    """Whether there is a share of its steps to tell."""
+    return row.alive and not row.ended and bool(row.steps)
+
+
+def run_line(row: RunRow, now: float, width: int) -> Content:
+    """A line of the runs. ``width``: that of the longest name. What matters most comes first."""
+    state = _state_words(row)
+    pad = " " * max(1, 25 - state.cell_length)
     versions = f"{row.from_version or '?'} → {row.to_version or '?'}"
-    life: tuple[str, str] = ("● live ", "$success") if row.alive else ("", "")
-    if not row.alive and not row.ended:
-        life = ("✗ gone ", "bold $error")
-    when = ago(now - row.started) if row.started is not None else ""
-    return Content.assemble(
-        (f"{glyph} {word:<18} ", style),
-        life,
-        f"{versions:<27} {row.cluster.partition('//')[2]}",
-        (f"  {when}  {row.run.run_id}", "$text-muted"),
-    )
+    name = f"{shorten(row.name, _NAME):<{min(width, _NAME)}}"
+    text = state + Content.assemble(pad, (name, "bold"), f" {versions:<20}")
+    if row.out_since is not None and row.alive:
+        text += Content.styled(f"  down {duration(now - row.out_since)}", "$warning")
+    elif row.outage is not None:
+        text += Content(f"  outage {duration(row.outage)}")
+    if row.ends is not None:
+        text += Content(f"  ends {clock(row.ends)[:5]}")
+    if works(row):
+        text += Content.styled(f"  {row.done} of {row.steps} steps", "$text-muted")
+    if row.ended and row.started is not None and row.ended_at is not None:
+        text += Content(f"  took {duration(row.ended_at - row.started)}")
+    when = f"  {ago(now - row.started)}" if row.started is not None else ""
+    by = f"  by {row.by}" if row.by else ""
+    return text + Content.styled(f"{when}{by}  {row.run.run_id}", "$text-muted")
+
+
+def pulse_text(
+    profiles: Sequence[ProfileRow], seen: Sequence[Seen | None], runs: Sequence[RunRow]
+) -> Content:
+    """All clusters together, and what the runs cost."""
+    marks = [health_mark(row, each) for row, each in zip(profiles, seen, strict=True)]
+    lines = [
+        Content.styled(f"{glyph} {word}: {count}", style)
+        for (glyph, word, style), count in Counter(marks).most_common()
+    ]
+    versions = Counter(each.version for each in seen if each is not None and each.version)
+    if versions:
+        lines.append(Content(""))
+        lines += [Content(f"{version}: {count}") for version, count in versions.most_common(5)]
+    ended = [row for row in runs if row.ended]
+    if ended:
+        bad = sum(row.state in ("failed", "rolled_back") for row in ended)
+        lines += [Content(""), Content(f"{len(ended)} runs ended, {bad} failed or went back")]
+    outages = [row.outage for row in reversed(ended) if row.outage is not None]
+    if outages:
+        longest = max(outages) or 1.0
+        bars = "".join(_BARS[round(each / longest * (len(_BARS) - 1))] for each in outages)
+        lines.append(Content(f"outages {bars}, longest {duration(longest)}"))
+    return join(lines)
