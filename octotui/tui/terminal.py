@@ -9,6 +9,7 @@ import asyncio
 import base64
 import contextlib
 import os
+import select
 import signal
 import sys
 import threading
@@ -18,8 +19,11 @@ from typing import Final
 
 from octotui.run.directory import state_folder
 
-#: Seconds that a clean exit may take once the terminal is lost; then the process ends hard.
+#: Seconds that a clean exit may take when the process is told to end; then it ends hard. A
+#: terminal that is there has to be put in order again, however slow it is.
 WATCHDOG: Final = 2.0
+#: The same once the terminal is gone: there is nothing to put in order.
+GONE: Final = 0.7
 
 #: Exit code after a hang-up: the shells' 128 plus the number of the signal.
 HUNG_UP: Final = 129
@@ -64,19 +68,36 @@ def exit_on_loss(leave: Callable[[int], None]) -> None:
     Without this a hang-up kills the process in the middle, and a termination leaves the terminal
     in the alternate screen. Ignoring them instead would make Textual's input thread spin. If
     leaving hangs, because nobody reads the terminal any more, the process ends after a moment.
+
+    A hang-up is also seen at the terminal itself: the signal only reaches those whose controlling
+    terminal it is, and an event loop that is stuck in writing does not hear it.
     """
     if sys.platform == "win32":
         return  # a console window that closes ends its processes there
     loop = asyncio.get_running_loop()
 
     def lost(code: int) -> None:
-        watchdog = threading.Timer(WATCHDOG, os._exit, (code,))
-        watchdog.daemon = True
-        watchdog.start()
+        _end_hard_after(GONE if code == HUNG_UP else WATCHDOG, code)
         leave(code)
 
     for number in (signal.SIGHUP, signal.SIGTERM):
         loop.add_signal_handler(number, lost, 128 + number)
+
+    def watch() -> None:
+        terminal = select.poll()
+        terminal.register(2, 0)  # standard error, where Textual draws; a hang-up is told unasked
+        terminal.poll()
+        _end_hard_after(GONE, HUNG_UP)
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(leave, HUNG_UP)
+
+    threading.Thread(target=watch, name="hang-up", daemon=True).start()
+
+
+def _end_hard_after(seconds: float, code: int) -> None:
+    watchdog = threading.Timer(seconds, os._exit, (code,))
+    watchdog.daemon = True
+    watchdog.start()
 
 
 class Void:

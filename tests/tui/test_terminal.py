@@ -83,13 +83,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
 class Attached:
     """``octotui attach`` in a terminal of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes_terminal: bool = True) -> None:
         import pty
 
         self.screen, terminal = pty.openpty()
         environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _TAKES_THE_TERMINAL, "attach"],
+            [sys.executable, "-c", _TAKES_THE_TERMINAL if takes_terminal else _OCTOTUI, "attach"],
             stdin=terminal, stdout=terminal, stderr=terminal,
             start_new_session=True, env=environment,
         )  # fmt: skip
@@ -107,11 +107,14 @@ class Attached:
         assert re.search(pattern, self.seen), self.seen[-2000:]
 
 
-_TAKES_THE_TERMINAL = """
-import fcntl, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+_OCTOTUI = """
 from octotui.cli.main import main
 main()
+"""
+_TAKES_THE_TERMINAL = f"""
+import fcntl, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+{_OCTOTUI}
 """
 
 
@@ -142,3 +145,36 @@ class TestLosingIt:
         attached.until("nothing was decided. The run goes on: draining")
         assert attached.process.wait(10) == 130
         os.close(attached.screen)
+
+    def test_a_client_that_is_stuck_in_writing_ends_when_its_terminal_is_closed(
+        self, run: Recorded
+    ) -> None:
+        attached = Attached()
+        attached.until("draining")
+        # Nobody reads: each line fills the terminal's buffer, until a write does not return.
+        filled = 0
+        while not _is_stuck(attached.process.pid) and filled < 3000:
+            filled += 1
+            with (run.run.logs / "OCTO1.log").open("a") as log:
+                log.writelines(f"2025-10-09T09:00:00Z line {filled} {n}\n" for n in range(50))
+            time.sleep(0.01)
+        assert _is_stuck(attached.process.pid)
+        begun = time.monotonic()
+        os.close(attached.screen)
+        assert attached.process.wait(10) == 128 + signal.SIGHUP
+        assert time.monotonic() - begun < 1.0
+
+    def test_a_terminal_that_is_not_the_controlling_one_is_missed_as_well(
+        self, run: Recorded
+    ) -> None:
+        attached = Attached(takes_terminal=False)
+        attached.until("draining")
+        os.close(attached.screen)
+        assert attached.process.wait(10) == 128 + signal.SIGHUP
+
+
+def _is_stuck(pid: int) -> bool:
+    """Whether the main thread waits for the one that writes, which waits for the terminal."""
+    waits = {(task / "wchan").read_text() for task in Path(f"/proc/{pid}/task").iterdir()}
+    main = Path(f"/proc/{pid}/task/{pid}/wchan").read_text()
+    return bool(waits & {"wait_woken", "n_tty_write"}) and "futex" in main
