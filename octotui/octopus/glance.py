@@ -213,7 +213,7 @@ def _together(cluster: ClusterGlance, nodes: tuple[NodeGlance, ...]) -> ClusterG
         # Behind a balancer any node may have answered for the whole.
         drained = all(node.health == "draining" for node in nodes)
         health = "draining" if drained else "partly"
-        reason = f"{online} of {len(nodes)} nodes online"
+        reason = "no node takes new tasks" if drained else f"{online} of {len(nodes)} nodes online"
     elif nodes and health in ("draining", "offline") and online == len(nodes):
         health, reason = "online", ""
     versions = sorted({node.version for node in nodes if node.version} | {cluster.version} - {""})
