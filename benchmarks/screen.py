@@ -1,231 +1,206 @@
-"""What the cockpit's canvases cost, measured at a pseudo terminal, beside the budgets.
+"""What the cockpit costs, beside its budgets: the whole of it, attached to a run that is fed.
 
-A child process shows timeline, clocks, node grid and log under a made-up load; this one reads what
-comes out of the terminal. Every number that depends on the machine is printed with its load.
+Another process feeds a journal and logs as a runner does; the cockpit works in a pseudo terminal,
+and this process reads what comes out. What depends on the machine is told as a ratio, or beside
+what an application without anything has at the same time on the same machine.
 
-Linux only: it reads /proc. Usage: python benchmarks/screen.py [--seconds 5]
+Linux only: it reads /proc. Usage: python benchmarks/screen.py [--seconds 5] [--peers]
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import fcntl
 import json
 import os
-import pty
 import random
-import select
 import statistics
-import struct
 import sys
 import tempfile
-import termios
 import time
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-TICK = 0.25
+import screen_loss
+from screen_load import Feeder, feeding, prepare
+from screen_terminal import Terminal
 
-
-def child(load: dict) -> None:
-    """The screen: what it measured of itself goes to the file ``load["answer"]``."""
-    from textual.app import App, ComposeResult
-
-    if load["empty"]:
-
-        class Empty(App[None]):
-            BINDINGS = [("q", "quit", "Quit")]
-
-        Empty().run()
-        return
-
-    from octotui.tui.log_tail import LogTail
-    from octotui.tui.widgets.clocks import Clocks
-    from octotui.tui.widgets.log_view import LogView
-    from octotui.tui.widgets.node_grid import NodeGrid
-    from octotui.tui.widgets.timeline import PhaseTimeline
-    from octotui.view import NodeView, RunView, StepView
-
-    view, begun = RunView(), time.time() - 100.0
-    view.state, view.last_stop, view.maintenance_on = "joining", begun, begun
-    for n in range(load["nodes"]):
-        name = f"OCTO{n + 1}"
-        view.nodes[name] = NodeView(name, "2025.2.13071", "install", False)
-        step = StepView(f"joining.install@{name}", "joining", "install the package", name, 75.0)
-        step.state, step.started = "running", begun
-        view.steps[step.id] = step
-    if not load["changes"]:
-        for step in view.steps.values():
-            step.state = "pending"
-
-    class Screen(App[None]):
-        BINDINGS = [("q", "quit", "Quit")]
-        CSS = "NodeGrid { height: 1fr; } LogView { height: 1fr; }"
-
-        def compose(self) -> ComposeResult:
-            yield PhaseTimeline()
-            yield Clocks()
-            yield NodeGrid()
-            yield LogView()
-
-        def on_mount(self) -> None:
-            self.tail = LogTail(Path(load["logs"]))
-            self.lags: list[float] = []
-            self.lines = 0
-            self.set_interval(TICK, self.tick)
-            self.lag = asyncio.create_task(self.watch())
-
-        async def watch(self) -> None:
-            while True:
-                before = time.perf_counter()
-                await asyncio.sleep(0.005)
-                self.lags.append(time.perf_counter() - before - 0.005)
-
-        def tick(self) -> None:
-            now = time.time()
-            steps = list(view.steps.values())
-            for _ in range(int(load["changes"] * load["nodes"] * TICK)):
-                random.choice(steps).progress = f"copying files {random.randrange(100)}%"
-            self.query_one(PhaseTimeline).show(view, now)
-            self.query_one(Clocks).show(view, now)
-            self.query_one(NodeGrid).show(view, now)
-            lines = self.tail.poll()
-            self.lines += len(lines)
-            self.query_one(LogView).extend(lines)
-
-    app = Screen()
-    app.run()
-    lags = sorted(app.lags[40:])  # the start is the first paint's business
-    peak = next(
-        int(line.split()[1]) / 1024
-        for line in Path("/proc/self/status").read_text().splitlines()
-        if line.startswith("VmHWM:")
-    )
-    cpu = time.process_time()
-    answer = {
-        "p99": lags[int(len(lags) * 0.99)] * 1000,
-        "lines": app.lines,
-        "peak": peak,
-        "cpu": cpu,
-    }
-    Path(load["answer"]).write_text(json.dumps(answer))
+CHILD = Path(__file__).with_name("screen_child.py")
+EMPTY = (
+    "from textual.app import App\nclass Empty(App): BINDINGS = [('q', 'quit', '')]\nEmpty().run()"
+)
+#: Starts of each kind for the first paint; the first of each warms up.
+STARTS = 8
 
 
-def measure(
-    *, nodes: int = 16, changes: float = 0, rate: int = 0, columns: int = 120, rows: int = 40,
-    seconds: float = 5.0, keys: bool = False, empty: bool = False,
-) -> dict:  # fmt: skip
-    """One run of the child: bytes a second, first paint, keys, and what it says of itself."""
+@dataclass
+class Row:
+    """A measurement. ``budget`` None: it is there to be compared with."""
+
+    title: str
+    value: float
+    budget: float | None = None
+    unit: str = ""
+
+
+@contextmanager
+def run(nodes: int, *, works: bool = True, **rates: float) -> Iterator[tuple[Feeder, dict, str]]:
+    """A run that is fed, the environment that finds it, and a folder for answers."""
     with tempfile.TemporaryDirectory() as folder:
-        logs = Path(folder) / "run" / "logs"
-        logs.mkdir(parents=True)
-        load = {"nodes": nodes, "changes": changes, "empty": empty, "logs": str(logs),
-                "answer": f"{folder}/answer.json"}  # fmt: skip
-        pid, terminal = pty.fork()
-        if pid == 0:
-            os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
-            os.environ.update(TEXTUAL_ANIMATIONS="none")
-            os.execv(sys.executable, [sys.executable, __file__, "--child", json.dumps(load)])
-        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        found = _watch(terminal, logs, rate, seconds, keys)
-        os.waitpid(pid, 0)
-        os.close(terminal)
-        if not empty:
-            found |= json.loads(Path(load["answer"]).read_text())
-        return found
+        state = Path(folder) / "state"
+        path = prepare(state, nodes, works=works)
+        changes, rate = rates.get("changes", 0), int(rates.get("rate", 0))
+        with feeding(path, nodes=nodes, changes=changes, rate=rate) as feeder:
+            yield feeder, {"OCTOTUI_STATE_DIR": str(state)}, folder
 
 
-def _watch(terminal: int, logs: Path, rate: int, seconds: float, keys: bool) -> dict:
-    begun = time.perf_counter()
-    packer = zlib.compressobj(6)
-    raw = packed = written = 0
-    paint = 0.0
-    start: float | None = None
-    waits: list[float] = []
-    pressed: float | None = None
-    next_key = 0.0
-    files = [(logs / f"OCTO{n + 1}.log").open("a") for n in range(16)]
-    while True:
-        now = time.perf_counter()
-        if start is None and paint and now - paint > 1.5:
-            start, raw, packed = now, 0, 0  # the first second is the start
-            next_key = now + 0.2
-        if start is not None and now - start > seconds:
-            break
-        if start is not None and rate:
-            due = int((now - start) * rate) - written
-            stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            for _ in range(due):
-                n = random.randrange(16)
-                files[n].write(f"{stamp} Executing script {written} of the upgrade, in {n} ms\n")
-                written += 1
-            for file in files:
-                file.flush()
-        if keys and start is not None and pressed is None and now > next_key:
-            os.write(terminal, random.choice((b"\x1b[B", b"\x1b[A")))
-            pressed = time.perf_counter()
-        if select.select([terminal], [], [], 0.002)[0]:
-            data = os.read(terminal, 1 << 16)
-            arrived = time.perf_counter()
-            if not paint and len(data) > 400:
-                paint = arrived
-            if pressed is not None:
-                waits.append(arrived - pressed)
-                pressed, next_key = None, arrived + 0.113
-            raw += len(data)
-            packed += len(packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH))
-    files_done = time.perf_counter() + 1.5
-    while time.perf_counter() < files_done:  # what was written last is still to be shown
-        if select.select([terminal], [], [], 0.05)[0]:
-            os.read(terminal, 1 << 16)
-    os.write(terminal, b"q")
-    # Until it ends its output has to be read, or it waits for the terminal.
-    try:
-        while os.read(terminal, 1 << 16):
-            pass
-    except OSError:
-        pass
-    for file in files:
-        file.close()
-    keys_p95 = sorted(waits)[int(len(waits) * 0.95)] * 1000 if waits else 0.0
-    return {"raw": raw / seconds, "packed": packed / seconds, "paint": (paint - begun) * 1000,
-            "key": keys_p95, "written": written}  # fmt: skip
+def paints() -> list[Row]:
+    """Side by side in turns, so that the machine's load is the same for both."""
+    empty, ours, useful = [], [], []
+    with run(16) as (_, environment, _folder):
+        for _ in range(STARTS):
+            terminal = Terminal([sys.executable, "-c", EMPTY], environment)
+            empty.append(terminal.until(b"")[0])
+            terminal.end()
+            terminal = Terminal([sys.executable, "-m", "octotui", "attach"], environment)
+            paint, content = terminal.until(b"OCTO9 ")
+            ours.append(paint)
+            useful.append(content)
+            terminal.end()
+    floor = statistics.median(empty[1:])
+    return [
+        Row(
+            "first paint of attach, times an empty app's", statistics.median(ours[1:]) / floor, 1.4
+        ),
+        Row("  the nodes on it, times an empty app's", statistics.median(useful[1:]) / floor),
+        Row("  an empty app's first paint", floor * 1000, None, "ms"),
+    ]
+
+
+def load(seconds: float, *, columns: int = 120, rows: int = 40, empty: bool = False,
+         works: bool = True, nodes: int = 16, **rates: float) -> dict[str, Any]:  # fmt: skip
+    """One run of the cockpit under a load: what it says of itself and what came out of it."""
+    with run(nodes, works=works, **rates) as (feeder, environment, folder):
+        child = {"empty": empty, "answer": f"{folder}/answer.json"}
+        command = [sys.executable, str(CHILD), json.dumps(child)]
+        terminal = Terminal(command, environment, columns=columns, rows=rows)
+        terminal.until(b"" if empty else b"OCTO1 ")
+        terminal.listen(2.0)  # the start is the first paint's business
+        begun = time.monotonic()
+        feeder.go(seconds)
+        heard = terminal.listen(seconds, pack=True)
+        ended = time.monotonic()
+        written = feeder.written()
+        terminal.listen(2.0)  # what was written last is still to be shown
+        terminal.end()
+        answer = json.loads(Path(child["answer"]).read_text())
+    lags = [lag for lag in answer.pop("lags") if begun <= lag[0] <= ended]
+    return answer | {
+        "lag": p99(lag for _, lag, _ in lags),
+        "own": p99(own for _, _, own in lags),
+        "raw": heard.raw / seconds,
+        "packed": heard.packed / seconds,
+        "written": written,
+    }
+
+
+def p99(values: Iterator[float]) -> float:
+    found = sorted(values)
+    return found[int(len(found) * 0.99)] * 1000
+
+
+def lost(found: dict[str, Any]) -> float:
+    """Lines and events that were written and not shown, and lines out of their node's order."""
+    written = found["written"]
+    missing = written["lines"] - found["lines"] + written["seq"] - found["seq"]
+    return abs(missing) + float(found["faults"])
+
+
+def loads(seconds: float) -> list[Row]:
+    busy = {"nodes": 200, "changes": 10.0, "rate": 1000.0, "columns": 160, "rows": 50}
+    floor = load(seconds, empty=True, **busy)
+    many = load(seconds, **busy)
+    flood = load(seconds, **{**busy, "rate": 20000.0})
+    small = load(seconds, nodes=16, changes=1.0, rate=1000.0)
+    calm = load(seconds, nodes=16, works=False)
+    mean = "200 nodes x 10/s, 1,000 lines/s"
+    return [
+        Row(f"{mean}: lag p99", many["lag"], 15, "ms"),
+        Row("  of it the cockpit's own work, p99", many["own"], None, "ms"),
+        Row("  lag p99 of an empty app beside the same feeder", floor["lag"], None, "ms"),
+        Row("  lines and events lost or out of order", lost(many), 0),
+        Row("200 nodes x 10/s, 20,000 lines/s: lag p99", flood["lag"], 50, "ms"),
+        Row("  of it the cockpit's own work, p99", flood["own"], None, "ms"),
+        Row("  lines and events lost or out of order", lost(flood), 0),
+        Row("120x40, 16 nodes, 1,000 lines/s: raw", small["raw"] / 1000, 60, "kB/s"),
+        Row("  through zlib, flushed at each write", small["packed"] / 1000, 6, "kB/s"),
+        Row("only clocks tick", calm["raw"], 250, "B/s"),
+        Row("memory at its peak, 200 nodes, 1,000 lines/s", many["peak"], 60, "MB"),
+        Row("memory at its peak, 100,000 lines kept", flood["peak"], 60, "MB"),
+    ]
+
+
+def keys(seconds: float) -> list[Row]:
+    """At random moments of the tick, while only clocks tick."""
+    with run(16, works=False) as (_, environment, _folder):
+        terminal = Terminal([sys.executable, "-m", "octotui", "attach"], environment)
+        terminal.until(b"OCTO1 ")
+        terminal.listen(2.0)
+        waits = []
+        for n in range(int(seconds * 8)):
+            waits.append(terminal.press((b"\x1b[B", b"\x1b[A")[n // 8 % 2]))
+            terminal.listen(0.05 + random.random() * 0.1)
+        terminal.end()
+    waits.sort()
+    return [Row("key to first byte, p95", waits[int(len(waits) * 0.95)] * 1000, 40, "ms")]
+
+
+def losses(seconds: float) -> list[Row]:
+    found = []
+    for title, stalled in (("terminal closed: client gone after", 0.0),
+                           ("closed after nobody read it: client gone after", seconds)):  # fmt: skip
+        with run(16, changes=10.0, rate=2000.0) as (feeder, environment, _folder):
+            terminal = Terminal([sys.executable, "-m", "octotui", "attach"], environment)
+            terminal.until(b"OCTO1 ")
+            feeder.go(seconds + 1.0)
+            terminal.listen(1.0)
+            time.sleep(stalled)  # its buffer fills up, and the client stands in a write
+            terminal.hang_up()
+            gone = terminal.wait(10.0)
+            found.append(Row(title, 99.0 if gone is None else gone, 1.0, "s"))
+            feeder.written()
+    return found
+
+
+def show(rows: list[Row]) -> int:
+    print(f"load of the machine: {' '.join(f'{n:.2f}' for n in os.getloadavg())}")
+    print(f"{'':<54}{'measured':>10}{'budget':>8}")
+    over = 0
+    for row in rows:
+        is_over = row.budget is not None and row.value > row.budget
+        over += is_over
+        budget = f"{row.budget:>8g}" if row.budget is not None else " " * 8
+        print(f"{row.title:<54}{row.value:>10.2f}{budget} {row.unit}{'  OVER' if is_over else ''}")
+    return over
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--peers", action="store_true", help="measure other programs beside it")
     options = parser.parse_args()
-    if options.child:
-        child(json.loads(options.child))
-        return 0
-    seconds = options.seconds
-    rows: list[tuple[str, float, float, str]] = []
-    paints: dict[bool, list[float]] = {True: [], False: []}
-    for _ in range(5):  # side by side, so that the machine's load is the same for both
-        for empty in (True, False):
-            paints[empty].append(measure(seconds=0.1, empty=empty)["paint"])
-    ratio = statistics.median(paints[False]) / statistics.median(paints[True])
-    rows.append(("first paint, times that of an empty app", ratio, 1.4, ""))
-    busy = measure(nodes=16, changes=1, rate=1000, seconds=seconds)
-    rows.append(("120x40, 16 nodes, 1,000 lines/s: raw", busy["raw"] / 1000, 60, "kB/s"))
-    rows.append(("the same through zlib", busy["packed"] / 1000, 6, "kB/s"))
-    many = measure(nodes=200, changes=10, rate=1000, columns=160, rows=50, seconds=seconds)
-    rows.append(("200 nodes x 10/s, 1,000 lines/s: lag p99", many["p99"], 15, "ms"))
-    rows.append(("lines lost", many["written"] - many["lines"], 0, ""))
-    flood = measure(nodes=200, changes=10, rate=20000, seconds=seconds)
-    rows.append(("20,000 lines/s: lag p99", flood["p99"], 50, "ms"))
-    rows.append(("memory, peak", max(busy["peak"], many["peak"], flood["peak"]), 60, "MB"))
-    calm = measure(nodes=16, seconds=seconds)
-    rows.append(("only clocks tick", calm["raw"], 250, "B/s"))
-    rows.append(("key to first byte, p95", measure(seconds=seconds, keys=True)["key"], 40, "ms"))
-    print(f"load of the machine: {' '.join(f'{n:.2f}' for n in os.getloadavg())}")
-    print(f"{'':<44}{'measured':>12}{'budget':>10}")
-    for title, value, budget, unit in rows:
-        verdict = "" if value <= budget else "  OVER"
-        print(f"{title:<44}{value:>12.1f}{budget:>10g} {unit}{verdict}")
+    if options.peers:
+        import screen_peers
+
+        return screen_peers.main(options.seconds)
+    measured = paints() + loads(options.seconds) + keys(options.seconds)
+    measured += losses(options.seconds) + [
+        Row("run beside a terminal nobody reads, times one that is read", ratio, 1.1)
+        for ratio in screen_loss.delays()
+    ]
+    show(measured)
     return 0
 
 
