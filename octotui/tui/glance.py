@@ -22,6 +22,9 @@ PAUSE: Final = 30.0
 #: A child has this long, seconds: each of its questions ends after three.
 LIMIT: Final = 20.0
 
+#: A line of a cluster of hundreds of nodes is shorter, bytes.
+_LONGEST: Final = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -96,6 +99,7 @@ async def answers() -> AsyncGenerator[str, None]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         start_new_session=True,
+        limit=_LONGEST,
     )
     assert child.stdout is not None
     try:
@@ -109,6 +113,7 @@ async def answers() -> AsyncGenerator[str, None]:
         if child.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 child.kill()  # it has nothing to clean up
+            await child.wait()
     if child.returncode:
         raise OctotuiError(
             f"octotui glance ended with {child.returncode}", next_step="Try it in a terminal"

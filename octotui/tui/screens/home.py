@@ -96,21 +96,20 @@ class HomeScreen(CockpitScreen):
             return  # it was left while something was read
         now = self.app.now()
         self.query_one("#home-head", Line).say(home_text.head_text(self._runs))
-        every = [row.name for row in self._profiles] + [row.name for row in self._runs]
-        names = max(map(len, every), default=0)
-        self._list_profiles(names, now)
-        runs = [(r.run.run_id, home_text.run_line(r, now, names), r.cluster) for r in self._runs]
+        self._list_profiles(now)
+        widths = home_text.run_widths(self._runs)
+        runs = [(r.run.run_id, home_text.run_line(r, now, widths), r.cluster) for r in self._runs]
         self._replace("#runs", "Runs", runs, home_text.NO_RUN)
         if not self._filled and self._runs and (not self._profiles or self._runs[0].alive):
             self.query_one("#runs").focus()
         self._filled = True
         self._detail()
 
-    def _list_profiles(self, names: int, now: float) -> None:
+    def _list_profiles(self, now: float) -> None:
         seen = [self._glances.of(row.path) for row in self._profiles]
-        versions = home_text.version_width(self._profiles, seen)
+        widths = home_text.profile_widths(self._profiles, seen)
         rows = [
-            (str(row.path), home_text.profile_line(row, each, (names, versions), now), row.url)
+            (str(row.path), home_text.profile_line(row, each, widths, now), row.url)
             for row, each in zip(self._profiles, seen, strict=True)
         ]
         self._replace("#profiles", "Profiles", rows, "No profile yet.")

@@ -24,14 +24,13 @@ HEALTH_MARKS: Final = {
     "offline": ("✗", "offline", "bold $error"),
     "unreachable": ("✗", "not reachable", "bold $error"),
     "other": ("✗", "not Octopus", "bold $error"),
-    "fault": ("✗", "profile has faults", "bold $error"),
+    "fault": ("✗", "has faults", "bold $error"),
     "unknown": ("?", "not known", "$text-muted"),
 }
 
 #: So many nodes of a profile are named, those first that are not online.
 _NODES: Final = 8
 _NAME: Final = 18
-_VERSION: Final = 18
 _BARS: Final = "▁▂▃▄▅▆▇█"
 
 _NOTHING_CHANGES: Final = (
@@ -72,23 +71,34 @@ def version_of(row: ProfileRow, seen: Seen | None) -> str:
     return f"was {row.last.version}" if row.last is not None and row.last.version else "?"
 
 
-def version_width(profiles: Sequence[ProfileRow], seen: Sequence[Seen | None]) -> int:
-    """Cells that the versions of the list take."""
+def _short_version(row: ProfileRow, seen: Seen | None) -> str:
+    """The same for the list, where two versions side by side have no room."""
+    version = version_of(row, seen)
+    if " and " not in version:
+        return version
+    was = "was " if version.startswith("was ") else ""
+    return f"{was}{version.count(' and ') + 1} versions"
+
+
+def profile_widths(profiles: Sequence[ProfileRow], seen: Sequence[Seen | None]) -> tuple[int, int]:
+    """Cells that the names and versions of the list take."""
     pairs = zip(profiles, seen, strict=True)
-    return max((len(version_of(row, each)) for row, each in pairs if not row.fault), default=0)
+    versions = [_short_version(row, each) for row, each in pairs if not row.fault]
+    names = [row.name for row in profiles]
+    return min(_NAME, max(map(len, names), default=0)), max(map(len, versions), default=0)
 
 
 def profile_line(
     row: ProfileRow, seen: Seen | None, widths: tuple[int, int], now: float
 ) -> Content:
-    """A line of the list. ``widths``: those of the longest name and version."""
+    """A line of the list. ``widths``: see ``profile_widths``."""
     glyph, word, style = health_mark(row, seen)
-    name, told = min(widths[0], _NAME), min(widths[1], _VERSION)
-    version = "" if row.fault else version_of(row, seen)
+    name, told = widths
+    version = "" if row.fault else _short_version(row, seen)
     old = "$text-muted" if version.startswith(("was", "?")) else ""
     text = Content.assemble(
         (f"{shorten(row.name, _NAME):<{name}} ", "bold"),
-        (f"{shorten(version, _VERSION):<{told}} ", old),
+        (f"{version:<{told}} ", old),
         (f"{glyph} {word:<14}", style),
     )
     if not row.fault:
@@ -120,7 +130,7 @@ def profile_detail(row: ProfileRow, seen: Seen | None, note: str, now: float) ->
     if row.running is not None:
         lines.append(Content.assemble("enter attaches: ", _state_words(row.running)))
     lines += _nodes(row, seen)
-    lines += _last_run(row, now)
+    lines += _last_run(row, now, told=bool(seen and seen.nodes))
     lines.append(Content(row.url))
     lines.append(Content.styled(str(row.path), "$text-muted"))
     what = (
@@ -155,10 +165,10 @@ def _nodes(row: ProfileRow, seen: Seen | None) -> list[Content]:
     for node in rows[:_NODES]:
         glyph, word, style = HEALTH_MARKS.get(node.health, HEALTH_MARKS["unknown"])
         version = f"was {node.version}" if node.old and node.version else node.version
-        text = Content.assemble(
-            (f"{glyph} ", style), f"{node.name} {version or '?'} ", (word, style)
-        )
-        lines.append(text + Content(f": {node.reason}") if node.reason else text)
+        # Of a node that does not answer the reason says more than the word, and there is one line.
+        told = node.reason if node.health in ("unreachable", "other") and node.reason else word
+        named = f"{node.name} {version or '?'} "
+        lines.append(Content.assemble((f"{glyph} ", style), named, (told, style)))
     if len(rows) > _NODES:
         online = sum(node.health == "online" for node in rows[_NODES:])
         lines.append(Content(f"  and {len(rows) - _NODES} more, {online} of them online"))
@@ -169,16 +179,20 @@ def _nodes(row: ProfileRow, seen: Seen | None) -> list[Content]:
     return lines
 
 
-def _last_run(row: ProfileRow, now: float) -> list[Content]:
+def _last_run(row: ProfileRow, now: float, *, told: bool) -> list[Content]:
+    """``told``: the nodes have told how they are themselves."""
     last = row.last
     if last is None:
         return [Content.styled("no run yet", "$text-muted")]
+    if last.alive:
+        return []  # it is told above
     text = Content.assemble("last run ", _state_words(last))
     if last.started is not None:
         text += Content(f" {ago(now - last.started)}")
     if last.outage is not None:
         text += Content(f", outage {duration(last.outage)}")
-    return [text, *(Content.styled(f"  {each}", "$text-muted") for each in last.nodes[:_NODES])]
+    nodes = () if told else last.nodes[:_NODES]
+    return [text, *(Content.styled(f"  {each}", "$text-muted") for each in nodes)]
 
 
 def _state_words(row: RunRow) -> Content:
@@ -197,13 +211,21 @@ def works(row: RunRow) -> bool:
     return row.alive and not row.ended and bool(row.steps)
 
 
-def run_line(row: RunRow, now: float, width: int) -> Content:
-    """A line of the runs. ``width``: that of the longest name. What matters most comes first."""
+def run_widths(runs: Sequence[RunRow]) -> tuple[int, int]:
+    """Cells that the runs' states and names take."""
+    return (
+        max((_state_words(row).cell_length for row in runs), default=0),
+        min(_NAME, max((len(row.name) for row in runs), default=0)),
+    )
+
+
+def run_line(row: RunRow, now: float, widths: tuple[int, int]) -> Content:
+    """A line of the runs. ``widths``: see ``run_widths``. What matters most comes first."""
     state = _state_words(row)
-    pad = " " * max(1, 25 - state.cell_length)
+    pad = " " * (max(0, widths[0] - state.cell_length) + 2)
     versions = f"{row.from_version or '?'} → {row.to_version or '?'}"
-    name = f"{shorten(row.name, _NAME):<{min(width, _NAME)}}"
-    text = state + Content.assemble(pad, (name, "bold"), f" {versions:<20}")
+    name = f"{shorten(row.name, _NAME):<{widths[1]}}"
+    text = state + Content.assemble(pad, (name, "bold"), f" {versions:<27}")
     if row.out_since is not None and row.alive:
         text += Content.styled(f"  down {duration(now - row.out_since)}", "$warning")
     elif row.outage is not None:
@@ -212,11 +234,12 @@ def run_line(row: RunRow, now: float, width: int) -> Content:
         text += Content(f"  ends {clock(row.ends)[:5]}")
     if works(row):
         text += Content.styled(f"  {row.done} of {row.steps} steps", "$text-muted")
+    if row.started is not None:
+        text += Content.styled(f"  {ago(now - row.started)}", "$text-muted")
     if row.ended and row.started is not None and row.ended_at is not None:
         text += Content(f"  took {duration(row.ended_at - row.started)}")
-    when = f"  {ago(now - row.started)}" if row.started is not None else ""
     by = f"  by {row.by}" if row.by else ""
-    return text + Content.styled(f"{when}{by}  {row.run.run_id}", "$text-muted")
+    return text + Content.styled(f"{by}  {row.run.run_id}", "$text-muted")
 
 
 def pulse_text(
@@ -235,7 +258,8 @@ def pulse_text(
     ended = [row for row in runs if row.ended]
     if ended:
         bad = sum(row.state in ("failed", "rolled_back") for row in ended)
-        lines += [Content(""), Content(f"{len(ended)} runs ended, {bad} failed or went back")]
+        lines += [Content(""), Content(f"runs ended: {len(ended)}")]
+        lines.append(Content(f"failed or undone: {bad}"))
     outages = [row.outage for row in reversed(ended) if row.outage is not None]
     if outages:
         longest = max(outages) or 1.0
