@@ -10,39 +10,40 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from octotui.tui.app import Cockpit  # noqa: E402
-from octotui.tui.keymap import Settings  # noqa: E402
-from tests.cockpit_support import Recorded, begins, enters, is_end  # noqa: E402
+from tests.tui.scenes import SCENES  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 
-SCENES: dict[str, tuple[str, Callable[[dict[str, Any]], bool]]] = {
-    "plan": ("succeeded", enters("staging")),
-    "run": ("joining-failed", begins("joining.start@OCTO3")),
-    "decision": ("joining-failed", is_end),
-    "report": ("succeeded", lambda event: False),
+#: Name of a picture: the scene that it shows.
+SHOWN: Final = {
+    "plan": "plan-approval",
+    "run": "run-migrating",
+    "steps": "run-steps",
+    "many": "run-many",
+    "node": "node-failed",
+    "decision": "decision-failed-node",
+    "confirm": "confirm-leave-out",
+    "report": "report-left-out",
 }
+
+SIZE: Final = (120, 36)
 
 
 async def draw(name: str) -> str:
     """The picture of a scene as SVG."""
-    journal, until = SCENES[name]
+    scene = SCENES[name]
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        run = Recorded(Path(), journal, until)
-        environment = {"TERM": "xterm-256color"}
-        app = Cockpit(run.run, now=run.now, environment=environment, settings=Settings())
-        async with app.run_test(size=(120, 36)) as pilot:
-            await pilot.pause()
-            app.tick()
-            await pilot.pause()
+        run = scene.record(Path())
+        app = scene.cockpit(run)
+        async with app.run_test(size=SIZE) as pilot:
+            await scene.play(pilot, run)
             picture = app.export_screenshot(title="octotui", simplify=True)
         run.close()
         os.chdir(ROOT)
@@ -52,12 +53,13 @@ async def draw(name: str) -> str:
 def main() -> int:
     check = "--check" in sys.argv[1:]
     os.environ.update(OCTOTUI_STATE_DIR="/state", TZ="UTC", TEXTUAL_ANIMATIONS="none")
+    os.environ.pop("NO_COLOR", None)  # Textual looks for itself
     time.tzset()
     PICTURES.mkdir(parents=True, exist_ok=True)
     stale = []
-    for name in SCENES:
+    for name, scene in SHOWN.items():
         path = PICTURES / f"{name}.svg"
-        picture = asyncio.run(draw(name))
+        picture = asyncio.run(draw(scene))
         if not path.is_file() or path.read_text(encoding="utf-8") != picture:
             stale.append(name)
             if not check:

@@ -11,7 +11,7 @@ from octotui.upgrade.phases import BY_NAME
 
 #: A state's glyph, word and style. Never the colour alone: without it the two others remain.
 STEP_MARKS: Final = {
-    "pending": ("⋅", "to do", "$text-muted"),
+    "pending": ("⋅", "to do", "dim"),
     "running": ("▶", "running", "$accent"),
     "done": ("✓", "done", "$success"),
     "already": ("✓", "was so", "$success"),
@@ -22,14 +22,14 @@ STEP_MARKS: Final = {
 FINDING_MARKS: Final = {
     "fail": ("✗", "FAIL", "bold $error"),
     "warn": ("!", "warn", "$warning"),
-    "skip": ("⋅", "skip", "$text-muted"),
+    "skip": ("⋅", "skip", "dim"),
     "pass": ("✓", "pass", "$success"),
 }
 
 SERVING_MARKS: Final = {
     True: ("✓ serving", "$success"),
     False: ("✗ stopped", "$warning"),
-    None: ("? unknown", "$text-muted"),
+    None: ("? unknown", "dim"),
 }
 
 #: A run's state as a word with its glyph.

@@ -55,7 +55,7 @@ class DecisionScreen(CockpitScreen, ModalScreen[None]):
         options.add_option(
             Option(
                 Content.assemble(
-                    ("Wait", "bold"), ("  (default) ", "$text-muted"),
+                    ("Wait", "bold"), ("  (default) ", "dim"),
                     "Nothing is decided; the run waits with no time limit.",
                 ),
                 id=_WAIT,

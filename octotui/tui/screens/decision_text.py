@@ -72,7 +72,7 @@ def _failure(step: StepView) -> list[Content]:
         if key == "next" and step.id.startswith("migrating.database@"):
             lines.append(Content.assemble(("  do: ", "bold"), _BUNDLE))
     for line in list(error.get("tail", ()))[-TAIL:]:
-        lines.append(Content.assemble(("  │ ", "$error"), (line, "$text-muted")))
+        lines.append(Content.assemble(("  │ ", "$error"), (line, "dim")))
     return lines
 
 
@@ -105,7 +105,7 @@ def stands_text(view: RunView, now: float) -> Content:
     lines.append(Content(f"  {'; '.join(facts)}."))
     if view.database_upgraded:
         text = "  The way back would be a restore of the backup, by hand and by your decision."
-        lines.append(Content.styled(text, "$text-muted"))
+        lines.append(Content.styled(text, "dim"))
     return join(lines)
 
 

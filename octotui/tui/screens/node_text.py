@@ -48,7 +48,7 @@ def node_steps(view: RunView, name: str, now: float) -> Content:
             phase = step.phase
             lines.append(Content.styled(phase.replace("_", " "), "bold $accent"))
         lines.append(_step(step, now))
-    return join(lines or [Content.styled("There is no plan yet.", "$text-muted")])
+    return join(lines or [Content.styled("There is no plan yet.", "dim")])
 
 
 def _step(step: StepView, now: float) -> Content:
@@ -87,11 +87,11 @@ def facts_text(view: RunView, name: str) -> Content:
         lines.append(Content.assemble(("✗ ", "bold $error"), node.problem))
     if facts:
         lines += [
-            Content.assemble((f"{title}: ", "$text-muted"), value)
+            Content.assemble((f"{title}: ", "dim"), value)
             for title, value in _facts(facts)
             if value
         ]
-    return join(lines or [Content.styled("It was not asked yet.", "$text-muted")])
+    return join(lines or [Content.styled("It was not asked yet.", "dim")])
 
 
 def _facts(facts: Any) -> Iterator[tuple[str, str]]:

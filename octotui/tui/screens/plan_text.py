@@ -94,10 +94,10 @@ def findings_text(view: RunView) -> Content:
             Content.assemble(
                 (f"{glyph} ", style),
                 check,
-                (f"  {shorten(evidence[0], _EVIDENCE)}{more}", "$text-muted"),
+                (f"  {shorten(evidence[0], _EVIDENCE)}{more}", "dim"),
             )
         )
-    return join(lines or [Content.styled("No finding yet.", "$text-muted")])
+    return join(lines or [Content.styled("No finding yet.", "dim")])
 
 
 def _asked(node: NodeView) -> Content:
@@ -122,7 +122,7 @@ def _finding(finding: Mapping[str, Any]) -> list[Content]:
 def steps_text(view: RunView) -> Content:
     """The plan's phases and steps with their expected durations, and where the outage lies."""
     if not view.plan:
-        return Content.styled("Made when all checks are done.", "$text-muted")
+        return Content.styled("Made when all checks are done.", "dim")
     plan = Plan.from_json(view.plan)
     lines = [
         _phase(phase, longest_path(plan.steps_of(phase)), steps) for phase, steps in _by_phase(view)
@@ -152,7 +152,7 @@ def _phase(name: str, seconds: float, steps: list[StepView]) -> Content:
     return Content.assemble(
         (f"{name.replace('_', ' '):<12}", "bold $accent"),
         f"{about:>6}  ",
-        (f"{count:>9}", "$text-muted"),
+        (f"{count:>9}", "dim"),
     )
 
 
@@ -180,7 +180,7 @@ def _step(title: str, steps: list[StepView], count: int) -> Content:
         where = " ".join(nodes)
     seconds = max(step.expected for step in steps)
     took = f"  {duration(seconds)}" if seconds > 1 else ""
-    return Content.assemble(f"  {title}", (f"  {where}" if where else "", "$text-muted"), took)
+    return Content.assemble(f"  {title}", (f"  {where}" if where else "", "dim"), took)
 
 
 def approval_text(situation: Situation) -> Content:
@@ -193,7 +193,7 @@ def approval_text(situation: Situation) -> Content:
         text = "Only looking: nothing is changed before you approve."
         if not situation.alive:
             text = "The run's process is gone before the plan was made. Nothing was changed."
-        return Content.styled(text, "$text-muted")
+        return Content.styled(text, "dim")
     if not view.plan or view.state != "ready":
         return Content("")
     estimate = view.plan["estimate"]

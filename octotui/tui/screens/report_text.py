@@ -55,14 +55,14 @@ def report_text(view: RunView, path: str) -> Content:
     if view.findings:
         lines.append(Content.styled("Checks", "bold $accent"))
         lines += [findings_text(view), Content("")]
-    lines.append(Content.styled(f"Run {view.run}. As a file: {path}", "$text-muted"))
+    lines.append(Content.styled(f"Run {view.run}. As a file: {path}", "dim"))
     return join(lines)
 
 
 def _clocks(view: RunView) -> Iterator[Content]:
     clocks = view.clocks(view.ended_at or view.state_since)
     estimate = view.plan.get("estimate", {})
-    yield Content.styled(f"{'':<36}{'took':>9}{'expected':>11}", "$text-muted")
+    yield Content.styled(f"{'':<36}{'took':>9}{'expected':>11}", "dim")
     for title, seconds, key in (
         ("outage, until the first node served", clocks.outage, "outage_seconds"),
         ("until all nodes served", clocks.all_up, "all_up_seconds"),

@@ -42,9 +42,9 @@ def _life(situation: Situation, now: float, heard: float) -> tuple[str, str]:
     if situation.replayed:
         return f"↺ replay {clock(now)}", "bold $accent"
     if view is not None and view.outcome:
-        return "○ ended", "$text-muted"
+        return "○ ended", "dim"
     if not situation.alive:
         return "✗ gone", "bold $error"
     if now - heard > QUIET:
-        return f"● live, as of {clock(heard)}", "$text-muted"
+        return f"● live, as of {clock(heard)}", "dim"
     return "● live", "$success"

@@ -38,7 +38,7 @@ def waiting_text(situation: Situation, now: float, room: int) -> Content:
         holds = ", ".join(phase.replace("_", " ") for phase in view.hold)
         lines.append(Content.assemble(("! ", "$warning"), f"will stop before {holds}"))
     if len(lines) > room:
-        lines = [*lines[: room - 1], Content.styled("… and more, see the nodes", "$text-muted")]
+        lines = [*lines[: room - 1], Content.styled("… and more, see the nodes", "dim")]
     return join(lines)
 
 
