@@ -16,7 +16,6 @@ from octotui.cli.follow import commands_help
 from octotui.cli.lines import duration
 from octotui.run.control import check_command
 from octotui.run.directory import RunDirectory
-from octotui.run.foretelling import refuse_impossible
 from octotui.run.journal import Journal
 from octotui.run.process import is_alive, start
 from octotui.run.request import resume_run
@@ -117,6 +116,8 @@ def report(run: str) -> None:
 @click.argument("argument", default="")
 def control(run: str, command: str, argument: str) -> None:
     """Steer RUN."""
+    from octotui.run.foretelling import refuse_impossible  # loads the steps; attach is quicker
+
     check_command(command, argument)
     directory = RunDirectory.find(run)
     journal = Journal(directory.journal, directory.run_id)
