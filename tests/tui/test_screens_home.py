@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widget import Widget
 
 from octotui.api.errors import OctotuiError
 from octotui.run.directory import RunDirectory
@@ -323,6 +324,29 @@ async def test_the_cursor_stays_on_its_profile_and_the_filter_narrows_both_lists
             await until(pilot, lambda: len(shown(app, "#profiles")) == 3)
             assert "succeeded" in shown(app, "#runs")[0]
             assert detail(app).startswith("prod-eu")
+    finally:
+        run.close()
+
+
+async def test_what_did_not_change_is_not_painted_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Recorded(home / "state", "succeeded", alive=False)
+    app = cockpit(now=run.now)
+    try:
+        async with app.run_test(size=(100, 40)) as pilot:
+            await until(pilot, lambda: shown(app, "#runs"))
+            await pilot.press("slash", "[", "enter")
+            await until(pilot, lambda: "[" in str(app.screen.query_one("#runs-pane").border_title))
+            await pilot.pause()
+            painted: list[Widget] = []
+            monkeypatch.setattr(
+                Widget, "refresh", lambda self, *args, **options: painted.append(self)
+            )
+            screen = app.screen
+            assert isinstance(screen, HomeScreen)
+            screen._fill()
+            assert painted == []
     finally:
         run.close()
 

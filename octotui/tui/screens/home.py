@@ -46,14 +46,16 @@ class HomeScreen(CockpitScreen):
     def compose(self) -> ComposeResult:
         yield Line(classes="head", id="home-head")
         with Horizontal(id="home-top"):
-            with Vertical(classes="pane", id="profiles-pane"):
+            with Vertical(classes="pane", id="profiles-pane") as profiles:
+                profiles.border_title = "Profiles"
                 yield OptionList(id="profiles")
             with Vertical(classes="pane", id="profile-detail-pane"):
                 yield Line(id="profile-detail")
             with Vertical(classes="pane", id="pulse-pane") as pulse:
                 pulse.border_title = "All together"
                 yield Line(id="pulse")
-        with Vertical(classes="pane", id="runs-pane"):
+        with Vertical(classes="pane", id="runs-pane") as runs:
+            runs.border_title = "Runs"
             yield OptionList(id="runs")
         yield KeyLine()
 
@@ -124,21 +126,12 @@ class HomeScreen(CockpitScreen):
         kept = [row for row in rows if wanted in f"{row[0]} {row[1].plain} {row[2]}".casefold()]
         pane = options.parent
         assert isinstance(pane, Vertical)
-        pane.border_title = f"{title} with '{self._filter}'" if wanted else title
-        if kept and [option.id for option in options.options] == [row[0] for row in kept]:
-            for at, (option, (_, line, _)) in enumerate(zip(options.options, kept, strict=True)):
-                if not (isinstance(option.prompt, Content) and option.prompt.is_same(line)):
-                    options.replace_option_prompt_at_index(at, line)
-            return
-        before, at = chosen(options), options.highlighted or 0
-        options.clear_options()
-        if not kept:
-            text = f"Nothing with '{self._filter}'. / changes that." if rows else empty
-            options.add_option(Option(Content.styled(text, "$text-muted"), disabled=True))
-            return
-        options.add_options([Option(line, id=key) for key, line, _ in kept])
-        keys = [row[0] for row in kept]
-        options.highlighted = keys.index(before) if before in keys else min(at, len(keys) - 1)
+        heading = Content(f"{title} with '{self._filter}'" if wanted else title)
+        if pane.border_title != heading.markup:  # setting it paints the whole pane
+            pane.border_title = heading
+        text = f"Nothing with '{self._filter}'. / changes that." if rows else empty
+        lines: list[tuple[str | None, Content]] = [(key, line) for key, line, _ in kept]
+        _fit(options, lines or [(None, Content.styled(text, "$text-muted"))])
 
     def _detail(self) -> None:
         row = self._profile()
@@ -198,6 +191,21 @@ class HomeScreen(CockpitScreen):
         if text is not None:
             self._filter = text.strip()
             self._fill()
+
+
+def _fit(options: OptionList, lines: Sequence[tuple[str | None, Content]]) -> None:
+    """Shows these lines by their ids; what has none cannot be chosen. Paints what changed only."""
+    keys = [key for key, _ in lines]
+    if [option.id for option in options.options] == keys:
+        for at, (option, (_, line)) in enumerate(zip(options.options, lines, strict=True)):
+            if not (isinstance(option.prompt, Content) and option.prompt.is_same(line)):
+                options.replace_option_prompt_at_index(at, line)
+        return
+    before, at = chosen(options), options.highlighted or 0
+    options.clear_options()
+    options.add_options([Option(line, id=key, disabled=key is None) for key, line in lines])
+    if keys != [None]:
+        options.highlighted = keys.index(before) if before in keys else min(at, len(keys) - 1)
 
 
 def chosen(options: OptionList) -> str | None:

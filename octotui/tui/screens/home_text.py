@@ -166,9 +166,9 @@ def _nodes(row: ProfileRow, seen: Seen | None) -> list[Content]:
         glyph, word, style = HEALTH_MARKS.get(node.health, HEALTH_MARKS["unknown"])
         version = f"was {node.version}" if node.old and node.version else node.version
         # Of a node that does not answer the reason says more than the word, and there is one line.
-        told = node.reason if node.health in ("unreachable", "other") and node.reason else word
+        why = node.reason if node.health in ("unreachable", "other") and node.reason else word
         named = f"{node.name} {version or '?'} "
-        lines.append(Content.assemble((f"{glyph} ", style), named, (told, style)))
+        lines.append(Content.assemble((f"{glyph} ", style), named, (why, style)))
     if len(rows) > _NODES:
         online = sum(node.health == "online" for node in rows[_NODES:])
         lines.append(Content(f"  and {len(rows) - _NODES} more, {online} of them online"))
