@@ -10,7 +10,6 @@ from textual.containers import Horizontal, Vertical
 from octotui.tui.commands import bindings_of
 from octotui.tui.remembered import LEAST_LOG, MOST_LOG
 from octotui.tui.screens.base import KeyLine, Line
-from octotui.tui.screens.node import NodeScreen
 from octotui.tui.screens.run_text import run_head
 from octotui.tui.screens.waiting_text import waiting_text
 from octotui.tui.screens.with_log import WithLog
@@ -82,20 +81,25 @@ class RunScreen(WithLog):
     def _room_to_wait(self) -> int:
         return 4 if self.size.height < 34 else 6
 
+    def _open(self, node: str) -> None:
+        from octotui.tui.screens.node import NodeScreen  # the first picture does without
+
+        self.app.push_screen(NodeScreen(node))
+
     def on_node_grid_chosen(self, message: NodeGrid.Chosen) -> None:
-        self.app.push_screen(NodeScreen(message.node))
+        self._open(message.node)
 
     def on_step_matrix_chosen(self, message: StepMatrix.Chosen) -> None:
         step = self.store.view.steps.get(message.step_id)
         if step and step.node:
-            self.app.push_screen(NodeScreen(step.node))
+            self._open(step.node)
 
     def node_here(self) -> str:
         return self.query_one(NodeGrid).node
 
     def action_node(self) -> None:
         if node := self.node_here():
-            self.app.push_screen(NodeScreen(node))
+            self._open(node)
 
     def action_table(self) -> None:
         """On a wide screen both are there, and this goes from one to the other."""
