@@ -390,6 +390,17 @@ async def test_a_hold_before_a_chosen_phase_names_what_it_leaves(recorded: Make)
         assert await until_sent(run, pilot) == [("hold", "migrating")]
 
 
+async def test_a_hold_is_sent_as_long_as_its_phase_is_ahead(recorded: Make) -> None:
+    run = recorded("succeeded", enters("maintenance"))
+    async with cockpit(run) as (app, pilot):
+        await pilot.press("H", "end")
+        run.tell("state", {"from": "staging", "to": "maintenance", "trigger": "done",
+                           "waiting_phase": "", "changed": True})  # fmt: skip
+        await settle(app, pilot)
+        await pilot.press("enter")
+        assert await until_sent(run, pilot) == [("hold", "finishing")]
+
+
 async def test_no_hold_is_sent_before_a_phase_that_was_passed_meanwhile(recorded: Make) -> None:
     run = recorded("succeeded", enters("stopping"))
     async with cockpit(run) as (app, pilot):

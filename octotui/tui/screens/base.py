@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from octotui.api.errors import OctotuiError
 from octotui.tui.commands import BY_ID, Command, command_of
+from octotui.tui.consequences import phases_ahead
 from octotui.tui.situation import Situation
 from octotui.tui.store import Store
 
@@ -164,7 +165,10 @@ class CockpitScreen(Screen[Any]):
         state, argument = (view.state, view.state_since), command.argument(view)
         # The plan's screen is itself the confirmation: it says all that approving leads to.
         if command.id == "run.approve" or await self.app.push_screen_wait(Confirm(command, view)):
-            await self._send(command, argument, state)
+            if (self.store.view.state, self.store.view.state_since) == state:
+                await self._send(command, argument)
+            else:
+                self._moved_on()
 
     def action_hold_before(self) -> None:
         self.app.run_worker(self._hold_before(), exclusive=True, group="steer")
@@ -173,17 +177,17 @@ class CockpitScreen(Screen[Any]):
         """The choice names what each hold leaves behind: it is the confirmation, too."""
         from octotui.tui.screens.hold_before import HoldBefore
 
-        view = self.store.view
-        state = (view.state, view.state_since)
-        if phase := await self.app.push_screen_wait(HoldBefore(view)):
-            await self._send(BY_ID["run.hold-before"], phase, state)
+        phase = await self.app.push_screen_wait(HoldBefore(self.store.view))
+        if phase and phase in phases_ahead(self.store.view):
+            await self._send(BY_ID["run.hold-before"], phase)
+        elif phase:
+            self._moved_on()
 
-    async def _send(self, command: Command, argument: str, state: tuple[str, float]) -> None:
-        """Sends what was confirmed, unless the run has left the ``state`` that it was about."""
+    def _moved_on(self) -> None:
+        self.app.notify("The run has moved on meanwhile; nothing was sent.", title="Not sent")
+
+    async def _send(self, command: Command, argument: str) -> None:
         store = self.store
-        if (store.view.state, store.view.state_since) != state:
-            self.app.notify("The run has moved on meanwhile; nothing was sent.", title="Not sent")
-            return
         try:
             await store.send(command.control, argument)
             if not store.alive:

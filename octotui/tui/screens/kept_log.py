@@ -52,7 +52,8 @@ class KeptLogScreen(WithLog):
         except OSError as error:
             head.say(Content(f" The log cannot be read: {error.strerror or error}"))
             return
-        more = f"  {self._at + 1} of {len(self._logs)}" if len(self._logs) > 1 else ""
+        count = len(self._logs)
+        more = f"  {self._at + 1} of {count}, [ and ] lead to the others" if count > 1 else ""
         head.say(Content.assemble((f" {self._node} ", "bold"), f"{shown.title}{more}"))
         log = self.query_one(LogView)
         log.border_title = str(shown.path)

@@ -84,7 +84,7 @@ def bar(buffer: LogBuffer, top: int, height: int) -> list[Piece]:
         size = max(1, height * height // rows)
         begin = (height - size) * top // (rows - height)
         cells[begin : begin + size] = [("█", "dim")] * size
-    for y, severity in enumerate(buffer.bad_rows(height) if buffer.shown else ()):
+    for y, severity in enumerate(buffer.bad_rows(min(rows, height))):
         if severity in _TICKS:
             cells[y] = _TICKS[severity]
     return cells
