@@ -1,10 +1,13 @@
 """Following a run's logs: order, completeness, what a line says of itself."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from octotui.tui.log_tail import LogTail, Severity, parse
+from octotui.tui.log_tail import CHUNK, LINES, READS, LogTail, Severity, _File, parse
 
 
 @pytest.fixture
@@ -87,3 +90,66 @@ def test_the_severity_of_a_line(text: str, severity: str, shown: str | None) -> 
 def test_a_line_without_a_time_has_that_of_the_one_before(logs: Path) -> None:
     write(logs, "OCTO1.log", "2026-01-31T12:00:01Z first", "  at Somewhere()")
     assert [line.at for line in LogTail(logs).poll()] == ["2026-01-31T12:00:01Z"] * 2
+
+
+def test_a_poll_reads_and_hands_out_a_bounded_part(
+    logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 3 * READS
+    for n in range(count):
+        write(
+            logs, f"OCTO{n:03}.log", *[f"2026-01-31T12:00:01Z {'x' * 100} {m}" for m in range(400)]
+        )
+    read: list[int] = []
+    original = _File.read
+    monkeypatch.setattr(_File, "read", lambda file: read.append(original(file)) or read[-1])
+    tail, found = LogTail(logs), 0
+    while True:
+        read.clear()
+        lines = tail.poll()
+        assert len(lines) <= LINES
+        assert len(read) <= READS
+        assert all(size <= CHUNK for size in read)
+        found += len(lines)
+        if not tail.behind:
+            break
+    assert found == count * 400
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5), st.integers(0, 60)), max_size=60),
+    st.lists(st.integers(1, 200), max_size=40),
+    st.integers(1, 7),
+)
+def test_no_line_is_lost_doubled_or_out_of_its_files_order_however_it_is_written_and_read(
+    written: list[tuple[int, int, int]], pieces: list[int], limit: int
+) -> None:
+    """Files grow in pieces of any size, clocks jump, and each poll takes a few lines."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        logs = Path(folder) / "20260131-120000-abcd" / "logs"
+        logs.mkdir(parents=True)
+        patch.setattr("octotui.tui.log_tail.CHUNK", 64)
+        rest = {f"N{n}": b"" for n in range(3)}
+        for number, (node, second, size) in enumerate(written):
+            line = f"2026-01-31T12:00:{second:02}Z {number} {'x' * size}\n"
+            rest[f"N{node}"] += line.encode()
+        tail, found = LogTail(logs), []
+        for n, size in enumerate(pieces):
+            name = f"N{n % 3}"
+            with (logs / f"{name}.log").open("ab") as file:
+                file.write(rest[name][:size])
+            rest[name] = rest[name][size:]
+            found += tail.poll(limit)
+        for name, left in rest.items():
+            with (logs / f"{name}.log").open("ab") as file:
+                file.write(left)
+        quiet = 0
+        while quiet < 2:  # what grew during the last look is seen by the next one
+            lines = tail.poll(limit)
+            found += lines
+            quiet = 0 if lines or tail.behind else quiet + 1
+    numbers = [(int(line.node[1:]), int(line.text.split()[0])) for line in found]
+    assert len(numbers) == len(written)
+    for node in range(3):
+        wanted = [number for number, (of, _, _) in enumerate(written) if of == node]
+        assert [number for of, number in numbers if of == node] == wanted
