@@ -16,12 +16,14 @@ from typing import Final
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tests.tui.home_scenes import home, settle  # noqa: E402
 from tests.tui.scenes import SCENES  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 
 #: Name of a picture: the scene that it shows.
 SHOWN: Final = {
+    "home": "",
     "plan": "plan-approval",
     "run": "run-migrating",
     "steps": "run-steps",
@@ -36,18 +38,31 @@ SIZE: Final = (120, 36)
 
 
 async def draw(name: str) -> str:
-    """The picture of a scene as SVG."""
-    scene = SCENES[name]
+    """The picture of a scene, or of home where the name is empty, as SVG."""
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        run = scene.record(Path())
-        app = scene.cockpit(run)
-        async with app.run_test(size=SIZE) as pilot:
-            await scene.play(pilot, run)
-            picture = app.export_screenshot(title="octotui", simplify=True)
-        run.close()
-        os.chdir(ROOT)
+        try:
+            return await (_scene(name) if name else _home())
+        finally:
+            os.chdir(ROOT)
+
+
+async def _scene(name: str) -> str:
+    scene = SCENES[name]
+    run = scene.record(Path())
+    app = scene.cockpit(run)
+    async with app.run_test(size=SIZE) as pilot:
+        await scene.play(pilot, run)
+        picture = app.export_screenshot(title="octotui", simplify=True)
+    run.close()
     return picture
+
+
+async def _home() -> str:
+    with home(empty=False) as app:
+        async with app.run_test(size=SIZE) as pilot:
+            await settle(pilot)
+            return app.export_screenshot(title="octotui", simplify=True)
 
 
 def main() -> int:

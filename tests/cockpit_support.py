@@ -24,7 +24,8 @@ RUN_ID = "20251009-085320-0001"
 class Recorded:
     """A run directory with a recorded journal, up to and without the first event ``until`` takes.
 
-    The logs end with the last event, too. ``alive``: as if a runner worked on it.
+    The logs end with the last event, too. ``alive``: as if a runner worked on it. ``run_id`` and
+    ``profile`` replace those that were recorded; ``ago``: so many seconds earlier.
     """
 
     def __init__(
@@ -34,8 +35,11 @@ class Recorded:
         until: Callable[[dict[str, Any]], bool] = lambda event: False,
         *,
         alive: bool = True,
+        run_id: str = RUN_ID,
+        profile: str = "",
+        ago: float = 0.0,
     ) -> None:
-        path = folder / "runs" / RUN_ID
+        path = folder / "runs" / run_id
         (path / "logs").mkdir(parents=True)
         self.run = RunDirectory(path)
         self.at, self.later = 0.0, 4.0
@@ -46,7 +50,9 @@ class Recorded:
             event = json.loads(line)
             if until(event):
                 break
-            self.tell(event["kind"], event["data"], event["subject"], at=event["at"])
+            if profile and event["kind"] == "run.started":
+                event["data"]["profile"] = profile
+            self.tell(event["kind"], event["data"], event["subject"], at=event["at"] - ago)
         self.journal._db.execute("COMMIT")
         write_logs(JOURNALS / f"{name}.log", path / "logs", self.at)
         self._lock = process_lock(self.run)

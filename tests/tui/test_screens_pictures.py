@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.scenes import COLOURS, SCENES, Scene
+from tests.tui.home_scenes import home, settle
+from tests.tui.scenes import COLOURS, SCENES, SMALL, WIDE, Scene
 
 PICTURES = [(name, size) for name, scene in SCENES.items() for size in scene.sizes]
 
@@ -66,3 +67,10 @@ def test_picture_in_other_colours(
     if "NO_COLOR" in scene.environment:
         monkeypatch.setenv("NO_COLOR", "1")  # Textual looks for itself
     assert is_as_drawn(snap_compare, scene, (80, 24))
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE], ids=["80x24", "160x50"])
+@pytest.mark.parametrize("empty", [True, False], ids=["empty", "full"])
+def test_picture_of_home(snap_compare: Any, size: tuple[int, int], empty: bool) -> None:
+    with home(empty=empty) as app:
+        assert snap_compare(app, terminal_size=size, run_before=settle)
