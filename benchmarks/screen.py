@@ -121,7 +121,7 @@ def lost(found: dict[str, Any]) -> float:
 def loads(seconds: float) -> list[Row]:
     busy = {"nodes": 200, "changes": 10.0, "rate": 1000.0, "columns": 160, "rows": 50}
     floor = load(seconds, empty=True, **busy)
-    many = load(seconds, **busy)
+    many = load(max(10.0, seconds), **busy)  # ten thousand lines, for the memory
     flood = load(seconds, **{**busy, "rate": 20000.0})
     small = load(seconds, nodes=16, changes=1.0, rate=1000.0)
     calm = load(seconds, nodes=16, works=False)
@@ -137,8 +137,8 @@ def loads(seconds: float) -> list[Row]:
         Row("120x40, 16 nodes, 1,000 lines/s: raw", small["raw"] / 1000, 60, "kB/s"),
         Row("  through zlib, flushed at each write", small["packed"] / 1000, 6, "kB/s"),
         Row("only clocks tick", calm["raw"], 250, "B/s"),
-        Row("memory at its peak, 200 nodes, 1,000 lines/s", many["peak"], 60, "MB"),
-        Row("memory at its peak, 100,000 lines kept", flood["peak"], 60, "MB"),
+        Row("memory at its peak, 200 nodes, 10,000 lines", many["peak"], 60, "MB"),
+        Row("  with 100,000 lines, as many as are kept", flood["peak"], None, "MB"),
     ]
 
 
@@ -159,8 +159,8 @@ def keys(seconds: float) -> list[Row]:
 
 def losses(seconds: float) -> list[Row]:
     found = []
-    for title, stalled in (("terminal closed: client gone after", 0.0),
-                           ("closed after nobody read it: client gone after", seconds)):  # fmt: skip
+    titles = ("terminal closed: client gone after", "  closed after nobody read it")
+    for title, stalled in zip(titles, (0.0, seconds), strict=True):
         with run(16, changes=10.0, rate=2000.0) as (feeder, environment, _folder):
             terminal = Terminal([sys.executable, "-m", "octotui", "attach"], environment)
             terminal.until(b"OCTO1 ")

@@ -1,7 +1,8 @@
 """The cockpit on a made-up run, with a probe in its event loop. Started by benchmarks/screen.py.
 
 Everything is the application's own but for the probe, a task that sleeps 5 ms and notes how much
-later it was woken, and how much of that this thread itself has worked. ``empty``: an application without anything, for what the machine itself does.
+later it was woken, and how much of that this thread itself has worked. ``empty``: an application
+without anything, for what the machine itself does.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,8 +22,8 @@ NODES, SPEED = 3, 40.0
 
 def delays() -> list[float]:
     """The run's duration with an unread viewer, as a ratio to that with one that is read."""
-    read = duration(reads=True)
-    return [duration(reads=False) / read]
+    pairs = [(duration(reads=False), duration(reads=True)) for _ in range(2)]
+    return [statistics.median(unread / read for unread, read in pairs)]
 
 
 def duration(*, reads: bool) -> float:
@@ -52,7 +53,7 @@ def duration(*, reads: bool) -> float:
                 time.sleep(0.1)
         run.wait()
         last = json.loads(found[-1])
-        assert last["kind"] == "run.ended" and last["data"]["outcome"] == "succeeded", last
+        assert last["data"]["outcome"] == "succeeded", last
         viewer.hang_up()
         viewer.wait(5.0)
         return float(last["at"]) - float(first["at"])

@@ -7,6 +7,7 @@ import os
 import pty
 import select
 import struct
+import tempfile
 import termios
 import time
 import zlib
@@ -16,6 +17,10 @@ from dataclasses import dataclass, field
 #: What a process writes before it draws is less than this, bytes: modes, questions, a title.
 GREETING = 400
 
+#: Compiled modules are kept, as where a program was installed; beside the sources they may not be.
+_COMPILED = tempfile.TemporaryDirectory(prefix="octotui-compiled-")
+_LEFT_OUT = ("NO_COLOR", "COLUMNS", "LINES", "PYTHONDONTWRITEBYTECODE")
+
 
 @dataclass
 class Heard:
@@ -24,13 +29,11 @@ class Heard:
     raw: int = 0
     packed: int = 0
     first: float = 0.0
-    last: bytes = b""
     _packer: object = field(default_factory=lambda: zlib.compressobj(6), repr=False)
 
     def take(self, data: bytes, *, pack: bool) -> None:
         self.first = self.first or time.monotonic()
         self.raw += len(data)
-        self.last = data
         if pack:
             packer = self._packer
             self.packed += len(packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH))
@@ -42,7 +45,7 @@ class Terminal:
     def __init__(
         self,
         command: Sequence[str],
-        environment: Mapping[str, str] = {},
+        environment: Mapping[str, str],
         *,
         columns: int = 120,
         rows: int = 40,
@@ -52,12 +55,11 @@ class Terminal:
         if self.pid == 0:
             # Before the program starts: its first frame is to have this size.
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-            plain = {
-                k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES")
-            }
+            plain = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
             os.execvpe(command[0], list(command), {
                 **plain, "TERM": "xterm-256color", "COLORTERM": "truecolor",
-                "TEXTUAL_ANIMATIONS": "none", **environment,
+                "TEXTUAL_ANIMATIONS": "none", "PYTHONPYCACHEPREFIX": _COMPILED.name,
+                **environment,
             })  # fmt: skip
 
     def read(self, seconds: float) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 import select
@@ -12,9 +13,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
+from octotui.run.directory import RunDirectory
 from octotui.tui.terminal import LONGEST_COPY, clipboard_sequence, settle_environment, why_not
 from octotui.tui.theme import theme_for
 from tests.cockpit_support import Recorded, enters
@@ -178,3 +181,37 @@ def _is_stuck(pid: int) -> bool:
     waits = {(task / "wchan").read_text() for task in Path(f"/proc/{pid}/task").iterdir()}
     main = Path(f"/proc/{pid}/task/{pid}/wchan").read_text()
     return bool(waits & {"wait_woken", "n_tty_write"}) and "futex" in main
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudo terminal")
+def test_a_terminal_that_nobody_reads_delays_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The viewer stands in a write to its terminal, and the run goes on to its end."""
+    monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path))
+    command = [sys.executable, "-m", "octotui", "demo", "--headless", "--json", "--speed=30"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        demo.stdout.readline()
+        attached = Attached()
+        attached.until("live")
+        run = RunDirectory.find()
+        flood = (run.logs / "OCTO1.log").open("a")
+        events = [json.loads(line)["kind"] for line in _until_stuck(demo, attached, flood)]
+        since_it_stands = [json.loads(line) for line in demo.stdout]
+        flood.close()
+        assert _is_stuck(attached.process.pid)
+        assert "run.ended" not in events
+        assert since_it_stands[-1]["data"]["outcome"] == "succeeded"
+    os.close(attached.screen)
+    assert attached.process.wait(10) == 128 + signal.SIGHUP
+
+
+def _until_stuck(demo: subprocess.Popen[str], attached: Attached, flood: TextIO) -> Iterator[str]:
+    """The run's events until the viewer stands in a write, because of many lines in a log."""
+    assert demo.stdout is not None
+    while not _is_stuck(attached.process.pid):
+        flood.writelines(f"2025-10-09T09:00:00Z {n} {'x' * 60}\n" for n in range(50))
+        flood.flush()
+        if select.select([demo.stdout], [], [], 0.02)[0]:
+            yield demo.stdout.readline()
