@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
-from textual.app import App, SystemCommand
 from textual.screen import Screen
 
 from octotui.api.errors import OctotuiError
@@ -24,15 +22,7 @@ from octotui.tui.remembered import Layout
 from octotui.tui.replay import ReplayStore
 from octotui.tui.situation import Situation
 from octotui.tui.store import Store
-from octotui.tui.terminal import (
-    HUNG_UP,
-    Void,
-    clipboard_sequence,
-    exit_on_loss,
-    is_remote,
-    yank,
-)
-from octotui.tui.theme import OCTOTUI, theme_for
+from octotui.tui.terminal_app import How, Leave, TerminalApp
 from octotui.upgrade.phases import FINAL
 
 if TYPE_CHECKING:
@@ -41,15 +31,6 @@ if TYPE_CHECKING:
 #: Everything that is shown follows this one tick, seconds: area times rate is what a slow link
 #: pays for, not the number of events.
 TICK: Final = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """How a person left. ``run`` was open; its events up to ``seen`` were there at the start."""
-
-    how: Literal["leave", "stream", "lost"]
-    run: RunDirectory | None = None
-    seen: int = 0
 
 
 def place_of(situation: Situation) -> str:
@@ -61,7 +42,7 @@ def place_of(situation: Situation) -> str:
     return "plan" if view.state in ("preflight", "ready") else "run"
 
 
-class Cockpit(App[Leave]):
+class Cockpit(TerminalApp):
     """The full screen. ``run`` None: it begins with profiles and runs.
 
     ``replayed``: the run is played again. Raises OctotuiError where it cannot be.
@@ -96,8 +77,7 @@ class Cockpit(App[Leave]):
         environment: Mapping[str, str] = os.environ,
         now: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__()
-        self.settings = settings or Settings()
+        super().__init__(settings or Settings(), environment)
         #: How the run's screen is laid out. The person's; whoever opened the screen keeps it.
         self.layout = layout or Layout()
         self._now = now
@@ -106,21 +86,10 @@ class Cockpit(App[Leave]):
             self.store = ReplayStore(run, load(run, now)) if replayed else Store(run, now)
         #: What is open below a replay: one comes back to it.
         self._below: tuple[Store | None, CockpitScreen | None] | None = None
-        self.mouse = self.settings.mouse
-        if self.mouse is None:
-            self.mouse = not is_remote(environment)
-        self._environment = environment
         self._main: CockpitScreen | None = None
         self._offered: tuple[object, ...] = ()
         self._told: tuple[object, ...] = ()
         self._answered = len(self.store.view.commands) if self.store else 0
-        self.register_theme(OCTOTUI)
-        self.theme = self._theme()
-        self.set_keymap(self.settings.keys)
-
-    def _theme(self) -> str:
-        name = theme_for(self._environment, self.settings.theme)
-        return name if name in self.available_themes else OCTOTUI.name
 
     def get_default_screen(self) -> Screen[object]:
         if self.store is None:
@@ -137,12 +106,9 @@ class Cockpit(App[Leave]):
 
     def on_mount(self) -> None:
         if not self.is_headless:
-            exit_on_loss(self._lost)
             self.call_after_refresh(memory.settle)
         self.set_interval(TICK, self._beat)
         self.set_interval(memory.FULL, memory.collect)
-        for fault in self.settings.faults:
-            self.notify(fault, title="Settings", severity="warning", timeout=15)
 
     # --- the tick ------------------------------------------------------------------------------
 
@@ -318,54 +284,23 @@ class Cockpit(App[Leave]):
             self.store = self._main = None
         self.pop_screen()
 
-    # --- leaving, copying, the mouse -----------------------------------------------------------
+    # --- leaving -------------------------------------------------------------------------------
 
-    def _leaving(self, how: Literal["leave", "stream", "lost"]) -> Leave:
+    def leaving(self, how: How) -> Leave:
         store = self._below[0] if self._below else self.store
         if not isinstance(store, Store):
             return Leave(how)  # of a replay there is nothing to tell
         return Leave(how, store.run, store.first_seq)
 
-    def _lost(self, code: int) -> None:
-        """The terminal is gone, or the process is told to end."""
-        if code == HUNG_UP and self._driver is not None:
-            self._driver._writer_thread = Void()  # type: ignore[attr-defined]
-        self.exit(self._leaving("lost"), return_code=code)
-
     def leave(self) -> None:
-        self.exit(self._leaving("leave"))
+        self.exit(self.leaving("leave"))
 
     def stream(self) -> None:
         """Leaves the full screen for plain lines of the same run."""
-        self.exit(self._leaving("stream"))
+        self.exit(self.leaving("stream"))
 
     async def action_quit(self) -> None:
         self.leave()
-
-    def copy_to_clipboard(self, text: str) -> None:
-        """Into the terminal's clipboard, also through tmux and SSH; and into a file."""
-        self._clipboard = text
-        if self._driver is not None:
-            self._driver.write(clipboard_sequence(text, tmux="TMUX" in self._environment))
-
-    def copy(self, text: str) -> None:
-        """Copies, and says where the text is if the terminal did not take it."""
-        self.copy_to_clipboard(text)
-        path = yank(text)
-        self.notify(f"Copied. Also in {path}" if path else "Copied.", timeout=4)
-
-    def toggle_mouse(self) -> None:
-        """Textual has no public way to do this while it runs; its drivers have these two."""
-        driver = self._driver
-        self.mouse = not self.mouse
-        change = "_enable_mouse_support" if self.mouse else "_disable_mouse_support"
-        if driver is not None and hasattr(driver, change):
-            driver._mouse = True
-            getattr(driver, change)()
-        self.notify("The mouse is ours." if self.mouse else "The mouse selects text again.")
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
 
 def _offer(situation: Situation) -> tuple[object, ...]:

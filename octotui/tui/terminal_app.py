@@ -1,0 +1,94 @@
+"""What an application owes its terminal: to end with it, its colours, copying, the mouse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from octotui.run.directory import RunDirectory
+from octotui.tui.keymap import Settings
+from octotui.tui.terminal import (
+    HUNG_UP,
+    Void,
+    clipboard_sequence,
+    exit_on_loss,
+    is_remote,
+    yank,
+)
+from octotui.tui.theme import OCTOTUI, theme_for
+
+#: A person left, wants plain lines instead, or the terminal was lost.
+How: TypeAlias = Literal["leave", "stream", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """How a person left. ``run`` was open; its events up to ``seen`` were there at the start."""
+
+    how: How
+    run: RunDirectory | None = None
+    seen: int = 0
+
+
+class TerminalApp(App[Leave]):
+    """An application that outlives nothing: where its terminal is lost, it ends."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        super().__init__()
+        self.settings = settings
+        self.mouse = settings.mouse
+        if self.mouse is None:
+            self.mouse = not is_remote(environment)
+        self._environment = environment
+        self.register_theme(OCTOTUI)
+        self.theme = self._theme()
+        self.set_keymap(settings.keys)
+
+    def leaving(self, how: How) -> Leave:
+        """What the command line is told when the screen is left."""
+        return Leave(how)
+
+    def _theme(self) -> str:
+        name = theme_for(self._environment, self.settings.theme)
+        return name if name in self.available_themes else OCTOTUI.name
+
+    def on_mount(self) -> None:
+        if not self.is_headless:
+            exit_on_loss(self._lost)
+        for fault in self.settings.faults:
+            self.notify(fault, title="Settings", severity="warning", timeout=15)
+
+    def _lost(self, code: int) -> None:
+        """The terminal is gone, or the process is told to end."""
+        if code == HUNG_UP and self._driver is not None:
+            self._driver._writer_thread = Void()  # type: ignore[attr-defined]
+        self.exit(self.leaving("lost"), return_code=code)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Into the terminal's clipboard, also through tmux and SSH; and into a file."""
+        self._clipboard = text
+        if self._driver is not None:
+            self._driver.write(clipboard_sequence(text, tmux="TMUX" in self._environment))
+
+    def copy(self, text: str) -> None:
+        """Copies, and says where the text is if the terminal did not take it."""
+        self.copy_to_clipboard(text)
+        path = yank(text)
+        self.notify(f"Copied. Also in {path}" if path else "Copied.", timeout=4)
+
+    def toggle_mouse(self) -> None:
+        """Textual has no public way to do this while it runs; its drivers have these two."""
+        driver = self._driver
+        self.mouse = not self.mouse
+        change = "_enable_mouse_support" if self.mouse else "_disable_mouse_support"
+        if driver is not None and hasattr(driver, change):
+            driver._mouse = True
+            getattr(driver, change)()
+        self.notify("The mouse is ours." if self.mouse else "The mouse selects text again.")
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
