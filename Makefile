@@ -27,6 +27,7 @@ test: check
 
 benchmark: $(READY)
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/screen.py
 
 # Writes constraints.txt anew from the newest versions that pyproject.toml admits.
 lock:
@@ -37,4 +38,4 @@ lock:
 	rm -rf $(VENV)-lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) $(VENV)-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
