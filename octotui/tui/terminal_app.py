@@ -38,7 +38,8 @@ class TerminalApp(App[Leave]):
     """An application that outlives nothing: where its terminal is lost, it ends."""
 
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
-        super().__init__()
+        # Textual looks at the theme too early: greys made of the terminal's colours are all black.
+        super().__init__(ansi_color=True if environment.get("NO_COLOR") else None)
         self.settings = settings
         self.mouse = settings.mouse
         if self.mouse is None:

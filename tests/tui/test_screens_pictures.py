@@ -74,3 +74,20 @@ def test_picture_in_other_colours(
 def test_picture_of_home(snap_compare: Any, size: tuple[int, int], empty: bool) -> None:
     with home(empty=empty) as app:
         assert snap_compare(app, terminal_size=size, run_before=settle)
+
+
+@pytest.mark.parametrize("name", ["plan-warnings", "run-joining", "report-left-out"])
+async def test_no_color_paints_in_the_terminal_s_own_two_colours(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Textual decides by the theme it has when the application is made, which is none of ours."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    scene = SCENES[name].in_colours("no-color")
+    run = scene.record(Path())
+    app = scene.cockpit(run)
+    async with app.run_test(size=SMALL) as pilot:
+        await scene.play(pilot, run)
+        segments = [s for strip in app.screen._compositor.render_strips() for s in strip]
+    run.close()
+    painted = {c for s in segments if s.style for c in (s.style.color, s.style.bgcolor) if c}
+    assert {colour.name for colour in painted} <= {"default"}
