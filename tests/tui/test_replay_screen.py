@@ -11,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from octotui.tui.app import Cockpit
+from octotui.tui.keymap import Settings
 from octotui.tui.commands import COMMANDS
 from octotui.tui.replay import ReplayStore
 from octotui.tui.screens.base import Line
@@ -235,7 +236,7 @@ async def test_leaving_a_replay_alone_tells_nothing(recorded: Make) -> None:
 
 async def test_home_leads_to_a_replay_and_back(recorded: Make) -> None:
     run = recorded("joining-failed", is_end, alive=False)
-    app = Cockpit(None, environment={}, now=run.now)
+    app = Cockpit(None, environment={}, now=run.now, settings=Settings(glance=False))
     async with app.run_test(size=(120, 40)) as pilot:
         app.replay(run.run)
         await until_replayed(app, pilot)
