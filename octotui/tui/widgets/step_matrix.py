@@ -12,7 +12,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from octotui.tui.widgets.paint import CSS, STYLES, Piece, changed, fit, strip
-from octotui.tui.widgets.step_table import Table, describe, lay_out, mark, telling
+from octotui.tui.widgets.step_table import Table, describe, is_telling, lay_out, mark, telling
 from octotui.view import RunView
 
 #: Lines that do not scroll: the phases above, the step under the cursor in words below.
@@ -52,8 +52,7 @@ class StepMatrix(ScrollView, can_focus=True):
         self._row = self._column = self._left = 0
         self._told: tuple[RunView, float] | None = None
         self._known: tuple[object, ...] = ()
-        #: Where the run was when the cursor was put there, and whether a person has moved it.
-        self._where: tuple[object, ...] = ()
+        #: Whether a person has moved the cursor; else it follows the run.
         self._moved = False
         self._lines: list[list[Piece]] = []
 
@@ -75,9 +74,7 @@ class StepMatrix(ScrollView, can_focus=True):
             self._row = min(self._row, max(0, len(self._table.rows) - 1))
             self._column = min(self._column, max(0, len(self._table.columns) - 1))
             self.virtual_size = Size(self.size.width, len(self._table.rows) + FIXED)
-        where = (known, view.state, view.waiting_phase)
-        if where != self._where and not self._moved:
-            self._where = where
+        if not self._moved and not is_telling(view.steps.get(self.step_id), view):
             self._row, self._column = telling(self._table, view) or (self._row, self._column)
             self._show_row()
             self._show_column()

@@ -99,13 +99,26 @@ def telling(table: Table, view: RunView) -> tuple[int, int] | None:
 
     the run has come.
     """
-    where = view.waiting_phase if view.state in WAITING else view.state
+    where = _where(view)
     columns = {column.key: n for n, column in enumerate(table.columns)}
     for step in (*view.failed_steps(), *view.running_steps(), *view.steps.values()):
         key = step.id.partition("@")[0]
         if step.phase == where and key in columns:
             return table.rows.index(step.node or CLUSTER), columns[key]
     return None
+
+
+def is_telling(step: StepView | None, view: RunView) -> bool:
+    """Whether this is still such a step."""
+    return (
+        step is not None
+        and step.phase == _where(view)
+        and step.state in ("running", "failed", "interrupted")
+    )
+
+
+def _where(view: RunView) -> str:
+    return view.waiting_phase if view.state in WAITING else view.state
 
 
 def mark(step: StepView) -> tuple[str, str, str]:
