@@ -56,7 +56,7 @@ def run(nodes: int, *, works: bool = True, **rates: float) -> Iterator[tuple[Fee
             yield feeder, {"OCTOTUI_STATE_DIR": str(state)}, folder
 
 
-def paints() -> list[Row]:
+def paints(_: float) -> list[Row]:
     """Side by side in turns, so that the machine's load is the same for both."""
     empty, ours, useful = [], [], []
     with run(16) as (_, environment, _folder):
@@ -174,16 +174,16 @@ def losses(seconds: float) -> list[Row]:
     return found
 
 
-def show(rows: list[Row]) -> int:
-    print(f"load of the machine: {' '.join(f'{n:.2f}' for n in os.getloadavg())}")
-    print(f"{'':<54}{'measured':>10}{'budget':>8}")
-    over = 0
+def delays(_: float) -> list[Row]:
+    title = "run beside a terminal nobody reads, times one that is read"
+    return [Row(title, ratio, 1.1) for ratio in screen_loss.delays()]
+
+
+def show(rows: list[Row]) -> None:
     for row in rows:
-        is_over = row.budget is not None and row.value > row.budget
-        over += is_over
+        over = "  OVER" if row.budget is not None and row.value > row.budget else ""
         budget = f"{row.budget:>8g}" if row.budget is not None else " " * 8
-        print(f"{row.title:<54}{row.value:>10.2f}{budget} {row.unit}{'  OVER' if is_over else ''}")
-    return over
+        print(f"{row.title:<62}{row.value:>10.2f}{budget} {row.unit}{over}", flush=True)
 
 
 def main() -> int:
@@ -195,12 +195,10 @@ def main() -> int:
         import screen_peers
 
         return screen_peers.main(options.seconds)
-    measured = paints() + loads(options.seconds) + keys(options.seconds)
-    measured += losses(options.seconds) + [
-        Row("run beside a terminal nobody reads, times one that is read", ratio, 1.1)
-        for ratio in screen_loss.delays()
-    ]
-    show(measured)
+    print(f"{'':<62}{'measured':>10}{'budget':>8}")
+    for part in (paints, loads, keys, losses, delays):
+        show(part(options.seconds))  # at once: what was measured is worth having alone
+    print(f"load of the machine: {' '.join(f'{n:.2f}' for n in os.getloadavg())}")
     return 0
 
 

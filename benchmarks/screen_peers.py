@@ -30,7 +30,7 @@ SETTLES = 5.0
 
 @dataclass
 class Peer:
-    """A program: how it is started in a folder, a key that changes what it shows and its reverse."""
+    """A program: how it is started in a folder, a key that changes something and its reverse."""
 
     name: str
     command: Callable[[Path], Sequence[str]]
