@@ -67,8 +67,9 @@ class Clocks:
 class RunView:
     """A run as its events tell it.
 
-    ``changed``: a phase that changes the cluster was entered. ``hold``: phases it stops before.
-    ``facts``: what each node said of itself when it was last asked.
+    ``resumed``: when other processes took it up. ``changed``: a phase that changes the cluster
+    was entered. ``hold``: phases it stops before. ``facts``: what each node said of itself when it
+    was last asked.
     """
 
     run: str = ""
@@ -84,6 +85,7 @@ class RunView:
     started: float | None = None
     ended_at: float | None = None
     pid: int | None = None
+    resumed: list[float] = field(default_factory=list)
     nodes: dict[str, NodeView] = field(default_factory=dict)
     steps: dict[str, StepView] = field(default_factory=dict)
     findings: list[Mapping[str, Any]] = field(default_factory=list)
@@ -167,6 +169,7 @@ def _run_started(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
 
 
 def _run_resumed(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
+    view.resumed.append(event.at)
     view.pid = data["pid"]
     view.outcome = ""
     view.exit_code = view.ended_at = None

@@ -33,6 +33,9 @@ def _parts(view: RunView) -> Iterator[str]:
         yield "## plugins\n"
         yield from (f"- {problem}" for problem in view.problems)
         yield ""
+    if view.resumed:
+        times = ", ".join(_time(at) for at in view.resumed)
+        yield f"Taken up by a new process at {times}.\n"
     if view.commands:
         yield "## commands\n"
         for command in view.commands:

@@ -130,10 +130,6 @@ COMMANDS: Final = (
         "hold", "h", "hold", "Stop before the next phase and wait.",
         ("run", "node"), when.hold, leaves.hold,
     ),
-    Command(
-        "run.hold-before", "H", "hold before", "Stop before a phase that you choose, and wait.",
-        ("run", "node"), "hold_before", when.hold, "hold", leaves.hold, of="live",
-    ),
     _steer(
         "rollback", "B", "roll back", "Put the old version back on every node, without a restore.",
         _RUN, when.rollback, leaves.rollback, leaves.rollback_word,
@@ -185,6 +181,11 @@ COMMANDS: Final = (
         ("run", "node"), "decide", when.decide, of="live",
     ),
     Command(
+        "decision.other", "tab", "what happened", "Go to what happened, to scroll it, and back to "
+        "the choices.",
+        ("decision",), "other", listed=False,
+    ),
+    Command(
         "plan.open", "p", "plan", "The plan and the findings of the checks.",
         ("run", "report"), "plan", when.planned,
     ),
@@ -201,11 +202,6 @@ COMMANDS: Final = (
         ("run",), "node", listed=False,
     ),
     Command(
-        "node.installer-log", "m", "installer's log", "What Windows Installer wrote on that node, "
-        "once it is fetched: after a failure, and when the upgrade ends.",
-        ("run", "node", "decision"), "installer_log", when.planned,
-    ),
-    Command(
         "kept-log.previous", "[", "log before", "The log of an earlier job of this node.",
         ("kept-log",), "other_log(-1)", listed=False,
     ),
@@ -214,7 +210,7 @@ COMMANDS: Final = (
         ("kept-log",), "other_log(1)", listed=False,
     ),
     Command(
-        "run.table", "t", "nodes or steps", "Show the nodes, or the table of nodes and steps.",
+        "run.table", "t", "steps", "Show the nodes, or the table of nodes and steps.",
         ("run",), "table",
     ),
     Command(
@@ -248,6 +244,15 @@ COMMANDS: Final = (
     Command(
         "log.node", "o", "one node's log", "The log of the node under the cursor only, or of all.",
         ("run",), "one_node", listed=False,
+    ),
+    Command(
+        "node.installer-log", "m", "MSI log", "What Windows Installer wrote on that node, "
+        "once it is fetched: after a failure, and when the upgrade ends.",
+        ("run", "node", "decision"), "installer_log", when.planned,
+    ),
+    Command(
+        "run.hold-before", "H", "hold before", "Stop before a phase that you choose, and wait.",
+        ("run", "node"), "hold_before", when.hold, "hold", leaves.hold, of="live",
     ),
     Command(
         "bundle", "b", "bundle", "Make a support bundle: one file with all that is known of the "

@@ -78,7 +78,7 @@ class Store:
         if any(event.kind in ("run.started", "run.resumed") for event in events):
             self._look_for_life()
         if events:
-            self.heard = self.now()
+            self.heard = events[-1].at
         return len(events)
 
     def _look_for_life(self) -> None:

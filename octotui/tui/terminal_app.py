@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from textual.app import App, SystemCommand
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from octotui.run.directory import RunDirectory
@@ -68,6 +69,18 @@ class TerminalApp(App[Leave]):
         if code == HUNG_UP and self._driver is not None:
             self._driver._writer_thread = Void()  # type: ignore[attr-defined]
         self.exit(self.leaving("lost"), return_code=code)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Tells something. What nodes and files say is in it: square brackets are no markup."""
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def copy_to_clipboard(self, text: str) -> None:
         """Into the terminal's clipboard, also through tmux and SSH; and into a file."""

@@ -11,8 +11,8 @@ import pytest
 from textual.pilot import Pilot
 
 from octotui.tui.app import Cockpit
-from octotui.tui.keymap import Settings
 from octotui.tui.commands import COMMANDS
+from octotui.tui.keymap import Settings
 from octotui.tui.replay import ReplayStore
 from octotui.tui.screens.base import Line
 from octotui.tui.screens.help import HelpScreen

@@ -411,3 +411,29 @@ async def test_no_hold_is_sent_before_a_phase_that_was_passed_meanwhile(recorded
         await pilot.press("enter")
         await pilot.pause()
         assert sent(run) == []
+
+
+async def test_square_brackets_of_others_are_no_markup_in_what_is_told(recorded: Make) -> None:
+    run = recorded("succeeded", enters("stopping"))
+    async with cockpit(run) as (app, pilot):
+        run.tell("command", {"command": "hold", "argument": "", "by": "ann",
+                             "answer": "refused: [/nothing] of [bold", "hold": []})  # fmt: skip
+        await settle(app, pilot)
+        await pilot.pause()
+        assert [(n.message, n.markup) for n in app._notifications] == [
+            ("[/nothing] of [bold", False)
+        ]
+
+
+async def test_what_happened_can_be_scrolled_by_keys(recorded: Make) -> None:
+    run = recorded("database-failed", is_end)
+    async with cockpit(run, size=(80, 24)) as (app, pilot):
+        await settle(app, pilot)
+        assert place(app) == "decision"
+        happened = app.screen.query_one("#happened")
+        assert happened.max_scroll_y > 0
+        await pilot.press("tab", "pagedown")
+        await pilot.pause()
+        assert happened.scroll_y > 0
+        await pilot.press("tab")
+        assert app.focused is app.screen.query_one("#choices")

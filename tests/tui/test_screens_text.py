@@ -68,7 +68,7 @@ def texts(view: RunView, now: float, alive: bool) -> Iterator[Content]:
     situation = Situation(view, alive)
     yield run_head(situation, now, now - 20.0)
     yield waiting_text(situation, now, 4)
-    yield plan_head(view, now)
+    yield plan_head(situation, now)
     yield Content(checks_title(view))
     yield findings_text(view)
     yield steps_text(view)

@@ -48,7 +48,7 @@ class Entry(Input):
 
 
 class KeyLine(Line):
-    """The keys that do something here and now, as many as fit, with help and leave at the end."""
+    """The keys that do something here and now, as many as fit, with the ways out at the end."""
 
     DEFAULT_CSS = "KeyLine { dock: bottom; height: 1; background: $panel; text-wrap: nowrap; }"
 
@@ -63,7 +63,7 @@ class KeyLine(Line):
             told.add(command.id)
             key = self.app.get_key_display(active.binding)
             text = Content.assemble((f" {key}", "bold $accent"), f" {command.title} ")
-            (last if command.id in ("help", "quit") else first).append(text)
+            (last if command.id in ("back", "help", "quit") else first).append(text)
         room = self.size.width - sum(text.cell_length for text in last)
         shown = []
         for text in first:

@@ -55,7 +55,7 @@ class Confirm(ModalScreen[bool]):
             self.dismiss(True)
         else:
             event.input.value = ""
-            self.notify(f"That is not '{self._word}'. Nothing was sent.", severity="warning")
+            self.app.notify(f"That is not '{self._word}'. Nothing was sent.", severity="warning")
 
     def action_yes(self) -> None:
         self.dismiss(True)

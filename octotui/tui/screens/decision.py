@@ -30,7 +30,7 @@ class DecisionScreen(CockpitScreen, ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="decision", classes="pane"):
-            with VerticalScroll(id="happened", can_focus=False):
+            with VerticalScroll(id="happened"):
                 yield Line(id="happened-text")
             yield Line(id="stands-text")
             yield OptionList(id="choices")
@@ -85,6 +85,10 @@ class DecisionScreen(CockpitScreen, ModalScreen[None]):
             self.action_resume()
         else:
             self.action_steer(BY_ID[chosen].control)
+
+    def action_other(self) -> None:
+        choices = self.query_one("#choices")
+        (self.query_one("#happened") if choices.has_focus else choices).focus()
 
     def node_here(self) -> str:
         """The one that failed, the first where several did."""

@@ -25,7 +25,7 @@ HEALTH_MARKS: Final = {
     "unreachable": ("✗", "not reachable", "bold $error"),
     "other": ("✗", "not Octopus", "bold $error"),
     "fault": ("✗", "has faults", "bold $error"),
-    "unknown": ("?", "not known", "$text-muted"),
+    "unknown": ("?", "not known", "dim"),
 }
 
 #: So many nodes of a profile are named, those first that are not online.
@@ -60,7 +60,7 @@ def health_mark(row: ProfileRow, seen: Seen | None) -> tuple[str, str, str]:
     if row.fault:
         return HEALTH_MARKS["fault"]
     if seen is None:
-        return ("⋅", "not asked yet", "$text-muted")
+        return ("⋅", "not asked yet", "dim")
     return HEALTH_MARKS.get(seen.health, HEALTH_MARKS["unknown"])
 
 
@@ -95,7 +95,7 @@ def profile_line(
     glyph, word, style = health_mark(row, seen)
     name, told = widths
     version = "" if row.fault else _short_version(row, seen)
-    old = "$text-muted" if version.startswith(("was", "?")) else ""
+    old = "dim" if version.startswith(("was", "?")) else ""
     text = Content.assemble(
         (f"{shorten(row.name, _NAME):<{name}} ", "bold"),
         (f"{version:<{told}} ", old),
@@ -110,10 +110,10 @@ def _last_words(row: ProfileRow, now: float) -> Content:
     """The run that works, else the last one, in a few words."""
     run = row.running or row.last
     if run is None:
-        return Content.styled("  no run yet", "$text-muted")
+        return Content.styled("  no run yet", "dim")
     text = Content("  ") + _state_words(run)
     if not run.alive and run.started is not None:
-        text += Content.styled(f" {ago(now - run.started)}", "$text-muted")
+        text += Content.styled(f" {ago(now - run.started)}", "dim")
     return text
 
 
@@ -132,13 +132,13 @@ def profile_detail(row: ProfileRow, seen: Seen | None, note: str, now: float) ->
     lines += _nodes(row, seen)
     lines += _last_run(row, now, told=bool(seen and seen.nodes))
     lines.append(Content(row.url))
-    lines.append(Content.styled(str(row.path), "$text-muted"))
+    lines.append(Content.styled(str(row.path), "dim"))
     what = (
         "This cluster has a run under way: enter attaches to it, a second one would be refused."
         if row.running is not None
         else _NOTHING_CHANGES
     )
-    return join([*lines, Content.styled(what, "$text-muted")])
+    return join([*lines, Content.styled(what, "dim")])
 
 
 def _asked(row: ProfileRow, seen: Seen | None, note: str, now: float) -> Content:
@@ -146,7 +146,7 @@ def _asked(row: ProfileRow, seen: Seen | None, note: str, now: float) -> Content
     if seen is not None:
         if seen.old and seen.version:
             text += Content(f", told {since(now - seen.told)}")
-        text += Content.styled(f"  asked {since(now - seen.asked)}", "$text-muted")
+        text += Content.styled(f"  asked {since(now - seen.asked)}", "dim")
     return text + Content.styled(f"  {note}", "$warning") if note else text
 
 
@@ -175,7 +175,7 @@ def _nodes(row: ProfileRow, seen: Seen | None) -> list[Content]:
     if silent:
         named = ", ".join(silent[:_NODES]) + (" …" if len(silent) > _NODES else "")
         why = " (asked by the cluster's address only)" if seen is not None else ""
-        lines.append(Content.styled(f"nodes: {named}{why}", "$text-muted"))
+        lines.append(Content.styled(f"nodes: {named}{why}", "dim"))
     return lines
 
 
@@ -183,7 +183,7 @@ def _last_run(row: ProfileRow, now: float, *, told: bool) -> list[Content]:
     """``told``: the nodes have told how they are themselves."""
     last = row.last
     if last is None:
-        return [Content.styled("no run yet", "$text-muted")]
+        return [Content.styled("no run yet", "dim")]
     if last.alive:
         return []  # it is told above
     text = Content.assemble("last run ", _state_words(last))
@@ -192,7 +192,7 @@ def _last_run(row: ProfileRow, now: float, *, told: bool) -> list[Content]:
     if last.outage is not None:
         text += Content(f", outage {duration(last.outage)}")
     nodes = () if told else last.nodes[:_NODES]
-    return [text, *(Content.styled(f"  {each}", "$text-muted") for each in nodes)]
+    return [text, *(Content.styled(f"  {each}", "dim") for each in nodes)]
 
 
 def _state_words(row: RunRow) -> Content:
@@ -233,13 +233,13 @@ def run_line(row: RunRow, now: float, widths: tuple[int, int]) -> Content:
     if row.ends is not None:
         text += Content(f"  ends {clock(row.ends)[:5]}")
     if works(row):
-        text += Content.styled(f"  {row.done} of {row.steps} steps", "$text-muted")
+        text += Content.styled(f"  {row.done} of {row.steps} steps", "dim")
     if row.started is not None:
-        text += Content.styled(f"  {ago(now - row.started)}", "$text-muted")
+        text += Content.styled(f"  {ago(now - row.started)}", "dim")
     if row.ended and row.started is not None and row.ended_at is not None:
         text += Content(f"  took {duration(row.ended_at - row.started)}")
     by = f"  by {row.by}" if row.by else ""
-    return text + Content.styled(f"{by}  {row.run.run_id}", "$text-muted")
+    return text + Content.styled(f"{by}  {row.run.run_id}", "dim")
 
 
 def pulse_text(

@@ -41,7 +41,7 @@ class PlanScreen(CockpitScreen):
 
     def show(self, situation: Situation, now: float) -> None:
         view = self.store.view
-        self.query_one("#plan-head", Line).say(plan_head(view, now))
+        self.query_one("#plan-head", Line).say(plan_head(situation, now))
         if view.seq != self._built:  # a plan of many nodes is long
             self._built = view.seq
             self.query_one("#findings", VerticalScroll).border_title = checks_title(view)

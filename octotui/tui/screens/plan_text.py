@@ -29,14 +29,18 @@ _BARS = {
 }
 
 
-def plan_head(view: RunView, now: float) -> Content:
+def plan_head(situation: Situation, now: float) -> Content:
     """Which cluster, from what to what, and how the checks came out."""
+    view = situation.view
+    assert view is not None, "the plan's screen has a run"
     glyph, word, style = run_mark(view.state)
     cluster = view.cluster.partition("//")[2] or view.cluster
     parts = [Content.assemble((f" {cluster} ", "bold"))]
     if view.to_version:
         parts.append(Content(f"{view.from_version} → {view.to_version}  "))
-    if view.state == "preflight":
+    if not (situation.alive or view.outcome or situation.replayed):
+        parts.append(Content.styled("✗ gone: nobody works on it", "bold $error"))
+    elif view.state == "preflight":
         since = duration(now - view.state_since)
         text = "reading facts, running checks" if view.started else "starting"
         parts.append(Content.assemble((f"{glyph} {text} {since}", style)))

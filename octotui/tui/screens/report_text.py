@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from octotui.tui.screens.plan_text import findings_text
-from octotui.tui.words import SERVING_MARKS, STEP_MARKS, duration, join, run_mark
+from octotui.tui.words import SERVING_MARKS, STEP_MARKS, clock, duration, join, run_mark
 from octotui.upgrade.phases import BY_NAME
 from octotui.view import RunView
 
@@ -50,6 +50,9 @@ def report_text(view: RunView, path: str) -> Content:
             what = f"{command['command']} {command['argument']}".strip()
             lines.append(Content(f"  {command['by']}: {what}: {command['answer']}"))
         lines.append(Content(""))
+    if view.resumed:
+        times = ", ".join(clock(at) for at in view.resumed)
+        lines += [Content(f"Taken up by a new process at {times}."), Content("")]
     for problem in view.problems:
         lines.append(Content.assemble(("! ", "bold $warning"), f"plugin: {problem}"))
     if view.findings:

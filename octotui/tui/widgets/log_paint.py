@@ -94,6 +94,8 @@ def status_line(
     buffer: LogBuffer, following: bool, new: int, wanted: str, note: str, selecting: bool
 ) -> list[Piece]:
     """The last row: whether it follows, what is filtered, what is searched for."""
+    if not len(buffer):
+        return [("no lines yet", "dim")]
     pieces: list[Piece] = [("▼ follow", "good")] if following else [("● stands", "warn")]
     if not following and new:
         pieces.append((f"  {new} new below, end follows", "warn"))

@@ -136,6 +136,7 @@ def describe(step: StepView, now: float) -> str:
         until = step.ended if step.ended is not None else now
         words += f" {duration(int(max(0.0, until - step.started)))}"
     if step.expected > 1 and step.state in ("pending", "running"):
-        words += f" of about {duration(step.expected)}"
+        about = f"about {duration(step.expected)}"
+        words += f" of {about}" if step.started is not None else f", {about} expected"
     why = step.waiting or step.progress or str(step.error.get("what", ""))
     return f"{words}: {why}" if why else words
