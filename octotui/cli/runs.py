@@ -16,7 +16,7 @@ from octotui.cli.follow import commands_help
 from octotui.cli.lines import duration
 from octotui.run.control import check_command
 from octotui.run.directory import RunDirectory
-from octotui.run.journal import Journal
+from octotui.run.journal import Journal, JournalError
 from octotui.run.process import is_alive, start
 from octotui.run.request import resume_run
 from octotui.view import RunView, fold
@@ -47,11 +47,15 @@ def runs(as_json: bool) -> None:
 
 
 def _row(run: RunDirectory) -> dict[str, Any]:
-    view = _view(run)
+    """One run; one whose journal is damaged does not hide the others."""
+    try:
+        view, damaged = _view(run), False
+    except JournalError:
+        view, damaged = RunView(), True
     return {
         "run": run.run_id,
         "cluster": view.cluster,
-        "state": view.state,
+        "state": "damaged" if damaged else view.state,
         "alive": is_alive(run),
         "pid": view.pid,
         "from": view.from_version,
