@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 from octotui.run.directory import state_folder
 from octotui.tui.log_tail import LogLine, Severity
 from octotui.tui.screens.ask import Ask
 from octotui.tui.screens.base import CockpitScreen
+from octotui.tui.widgets.log_paint import log_text
 from octotui.tui.widgets.log_view import LogView
 
 #: From everything to errors alone, and back.
@@ -82,13 +86,21 @@ class WithLog(CockpitScreen):
         self.app.copy(message.text)
 
     def on_log_view_save_wanted(self) -> None:
+        self.run_worker(self._save(self.log_view.shown()), group="save")
+
+    async def _save(self, lines: list[LogLine]) -> None:
         path = state_folder() / f"{self.store.run.run_id}-log.txt"
         try:
-            count = self.log_view.save(path)
+            await asyncio.to_thread(_write, path, lines)
         except OSError as error:
             self.app.notify(f"{path}: {error.strerror}", title="Not saved", severity="error")
         else:
-            self.app.notify(f"{count} lines are in {path}.")
+            self.app.notify(f"{len(lines)} lines are in {path}.")
+
+
+def _write(path: Path, lines: list[LogLine]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(log_text(line) + "\n" for line in lines)
 
 
 def _of(node: str, lines: list[LogLine]) -> list[LogLine]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar
 
 from textual import events
@@ -18,6 +17,7 @@ from octotui.tui.log_tail import LogLine, Severity
 from octotui.tui.widgets.log_buffer import CAPACITY, LogBuffer, LogFilter, finder, pattern
 from octotui.tui.widgets.log_keys import KEYS
 from octotui.tui.widgets.log_paint import bar, line_pieces, log_text, status_line
+from octotui.tui.widgets.log_window import LogWindow
 from octotui.tui.widgets.paint import CSS, STYLES, Piece, strip
 
 
@@ -44,7 +44,7 @@ class LogView(Widget, can_focus=True):
         wrapped: bool
 
     class SaveWanted(Message):
-        """What is shown is to be saved: answer with ``save``."""
+        """What is shown is to be saved."""
 
     COMPONENT_CLASSES = set(STYLES)
     DEFAULT_CSS = "LogView { " + CSS + "}"
@@ -61,12 +61,10 @@ class LogView(Widget, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._bare = bare
         self.buffer = LogBuffer(capacity)
-        self.following = True
+        self.window = LogWindow(self.buffer)
         self.wrapped = False
-        self._top = self._left = self._new = 0
+        self._left = 0
         self._node_width = 3
-        self._cursor: int | None = None
-        self._anchor: int | None = None
         self._wanted = ""
         self._note = ""
         self._bar: list[Piece] = []
@@ -80,25 +78,19 @@ class LogView(Widget, can_focus=True):
         if node_width != self._node_width:
             self._node_width = node_width
             self._lay_out()
-        added, gone = self.buffer.extend(lines)
-        if self.following:
-            self._scroll(self.buffer.rows)
-            if added or gone:
-                self._paint_text()
-        else:
-            self._new += added
-            moved = self._top - gone
-            self._scroll(moved)
-            if moved < 0:
-                self._paint_text()  # what was looked at is gone
-            if self._cursor is not None:
-                self._cursor = self.buffer.step(self._cursor, 0)
+        if self.window.extended(*self.buffer.extend(lines)):
+            self._paint_text()
         self._paint_frame()
+
+    @property
+    def following(self) -> bool:
+        """Whether the newest line is looked at."""
+        return self.window.following
 
     def clear(self) -> None:
         """Begins anew, without any line; filter and search stay."""
         self.buffer.clear()
-        self.following, self._cursor, self._anchor, self._new = True, None, None, 0
+        self.window.follow()
         self._lay_out()
 
     def show_cause(self) -> None:
@@ -111,14 +103,8 @@ class LogView(Widget, can_focus=True):
         """Takes out the newest lines again. False: all are out, for older ones are forgotten."""
         before = self.buffer.rows
         complete = self.buffer.take_back(count)
-        self._new = max(0, self._new - (before - self.buffer.rows))
-        self._anchor = None
-        if self._cursor is not None:
-            self._cursor = self.buffer.step(self._cursor, 0)
-        self.following = self.following or not self.buffer.rows
-        self._scroll(self.buffer.rows if self.following else self._top)
-        self._paint_text()
-        self._paint_frame()
+        self.window.taken_back(before - self.buffer.rows)
+        self._paint()
         return complete
 
     def wrap(self, wrapped: bool) -> None:
@@ -148,49 +134,29 @@ class LogView(Widget, can_focus=True):
         self._wanted = text
         self._note = ""
         found = bool(text) and self._seek(forward=False)
-        self._paint_text()
-        self._paint_frame()
+        self._paint()
         return found
 
-    def save(self, path: Path) -> int:
-        """Writes what is shown to a file and returns how many lines that were. Raises OSError."""
-        with path.open("w", encoding="utf-8") as file:
-            file.writelines(log_text(line) + "\n" for line in self.buffer.all_shown())
-        return self.buffer.shown
+    def shown(self) -> list[LogLine]:
+        """Every line that the filter leaves."""
+        return list(self.buffer.all_shown())
 
     def action_move(self, by: int) -> None:
-        if self._cursor is None:
-            place = self.buffer.at_row(min(self._top + self._page, self.buffer.rows) - 1)
-            if place is None or by > 0:
-                return
-            self._go(place[0])
-            return
-        there = self.buffer.step(self._cursor, by)
-        if there is None or (by > 0 and there == self._cursor):
-            self.action_follow()
-        else:
-            self._go(there)
+        self.window.move(by)
+        self._moved()
 
     def action_page(self, by: int) -> None:
-        if by > 0 and self._top + self._page >= self.buffer.rows:
-            self.action_follow()
-            return
-        self._scroll(self._top + by * self._page)
-        place = self.buffer.at_row(self._top)
-        if place:
-            self._go(place[0])
+        self.window.turn(by)
+        self._moved()
 
     def action_first(self) -> None:
-        place = self.buffer.at_row(0)
-        if place:
-            self._go(place[0])
+        self.window.go_to_row(0)
+        self._moved()
 
     def action_follow(self) -> None:
         """The newest line; from now on those that come are shown."""
-        self.following, self._cursor, self._anchor, self._new, self._note = True, None, None, 0, ""
-        self._scroll(self.buffer.rows)
-        self._paint_text()
-        self._paint_frame()
+        self.window.follow()
+        self._moved()
 
     def action_shift(self, by: int) -> None:
         if not self.wrapped:
@@ -204,7 +170,7 @@ class LogView(Widget, can_focus=True):
         self._seek(forward=False)
 
     def action_next_bad(self, by: int) -> None:
-        start = self._start(by > 0)
+        start = self.window.start(by > 0)
         found = self.buffer.find(lambda line: line.severity >= Severity.WARN, start, by > 0)
         if found is None:
             self._note = "no error and no warning"
@@ -220,24 +186,13 @@ class LogView(Widget, can_focus=True):
         self._refilter(self.buffer.filter, not self.buffer.context)
 
     def action_select(self) -> None:
-        if self._cursor is None:
-            self.action_move(-1)
-        self._anchor = self._cursor if self._anchor is None else None
-        self._paint_text()
-        self._paint_frame()
+        self.window.select()
+        self._moved()
 
     def action_copy(self) -> None:
-        cursor = self._cursor
-        if cursor is None:
-            place = self.buffer.at_row(self.buffer.rows - 1)
-            if place is None:
-                return
-            cursor = place[0]
-        first, last = sorted((cursor, cursor if self._anchor is None else self._anchor))
-        lines = [log_text(line) for line in self.buffer.between(first, last)]
-        self._anchor = None
-        self._paint_text()
-        self.post_message(self.Copied("\n".join(lines), len(lines)))
+        if lines := [log_text(line) for line in self.window.take_selected()]:
+            self._paint_text()
+            self.post_message(self.Copied("\n".join(lines), len(lines)))
 
     def action_save(self) -> None:
         self.post_message(self.SaveWanted())
@@ -258,7 +213,7 @@ class LogView(Widget, can_focus=True):
         if y >= self._page:
             return strip(self, self._status, width)
         tick = self._bar[y] if y < len(self._bar) else (" ", "dim")
-        place = self.buffer.at_row(self._top + y)
+        place = self.buffer.at_row(self.window.top + y)
         if place is None:
             return strip(self, [(" " * (width - 1), "plain"), tick], width)
         number, part = place
@@ -273,7 +228,7 @@ class LogView(Widget, can_focus=True):
             faint=not self.buffer.is_hit(number),
             wrapped=self.wrapped,
         )
-        over = "cursor" if self._is_marked(number) else ""
+        over = "cursor" if self.has_focus and self.window.is_selected(number) else ""
         return Strip.join([strip(self, pieces, text_width, over), strip(self, [tick], 1)])
 
     @property
@@ -281,24 +236,11 @@ class LogView(Widget, can_focus=True):
         """Rows for lines: all but the last, which says what is shown."""
         return max(0, self.size.height - 1)
 
-    def _is_marked(self, number: int) -> bool:
-        if self._cursor is None or not self.has_focus:
-            return False
-        anchor = self._cursor if self._anchor is None else self._anchor
-        return min(anchor, self._cursor) <= number <= max(anchor, self._cursor)
-
-    def _start(self, forward: bool) -> int:
-        """Where a search begins: at the cursor, while following at the end."""
-        if self._cursor is not None:
-            return self._cursor
-        place = self.buffer.at_row(self.buffer.rows - 1)
-        return (place[0] if place else 0) + (0 if forward else 1)
-
     def _seek(self, forward: bool) -> bool:
         finds = finder(self._wanted)
         if finds is None:
             return False
-        found = self.buffer.find(lambda line: finds(line.text), self._start(forward), forward)
+        found = self.buffer.find(lambda line: finds(line.text), self.window.start(forward), forward)
         self._note = "" if found is not None else f"nothing has {self._wanted}"
         if found is not None:
             self._go(found)
@@ -307,42 +249,34 @@ class LogView(Widget, can_focus=True):
 
     def _go(self, number: int) -> None:
         """Puts the cursor on a line, stops following, and shows it."""
-        self.following, self._cursor, self._note = False, number, ""
-        row = self.buffer.row_of(number)
-        if row < self._top:
-            self._scroll(row)
-        elif row >= self._top + self._page:
-            self._scroll(row - self._page + 1)
-        self._paint_text()
-        self._paint_frame()
+        self.window.go(number)
+        self._moved()
+
+    def _moved(self) -> None:
+        self._note = ""
+        self._paint()
 
     def _refilter(self, wanted: LogFilter, context: bool) -> None:
         self.buffer.set_filter(wanted, context)
         self._note = ""
-        if self._cursor is not None:
-            self._cursor = self.buffer.step(self._cursor, 0)
-        if self._cursor is None:
-            self.following = True
+        self.window.filtered()
         self._lay_out()
 
     def _lay_out(self) -> None:
         """After anything that changes which rows there are: keeps the line that is looked at."""
         lead = 0 if self._bare else 8 + 1 + 5 + 1 + self._node_width + 1
-        place = self.buffer.at_row(self._top)
+        place = self.buffer.at_row(self.window.top)
         width = max(lead + 8, self.size.width - 1) if self.wrapped and self.size else 0
         self.buffer.set_width(width, lead)
-        if self.following:
-            self._scroll(self.buffer.rows)
-        elif self._cursor is not None:
-            self._go(self._cursor)
-        else:
-            self._scroll(self.buffer.row_of(place[0]) if place else 0)
+        self.window.page = self._page
+        self.window.laid_out(place[0] if place else None)
         self._bar, self._status = [], []
         self._paint_frame()
         self.refresh()
 
-    def _scroll(self, row: int) -> None:
-        self._top = min(max(0, row), max(0, self.buffer.rows - self._page))
+    def _paint(self) -> None:
+        self._paint_text()
+        self._paint_frame()
 
     def _paint_text(self) -> None:
         self.refresh(Region(0, 0, max(1, self.size.width - 1), max(1, self._page)))
@@ -352,7 +286,7 @@ class LogView(Widget, can_focus=True):
         page, width = self._page, self.size.width
         if not self.is_mounted or page < 1:
             return
-        old, self._bar = self._bar, bar(self.buffer, self._top, page)
+        old, self._bar = self._bar, bar(self.buffer, self.window.top, page)
         regions = [
             Region(width - 1, y, 1, 1)
             for y in range(page)
@@ -360,11 +294,11 @@ class LogView(Widget, can_focus=True):
         ]
         status = status_line(
             self.buffer,
-            self.following,
-            self._new,
+            self.window.following,
+            self.window.new,
             self._wanted,
             self._note,
-            self._anchor is not None,
+            self.window.anchor is not None,
         )
         if status != self._status:
             self._status = status
