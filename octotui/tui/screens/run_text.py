@@ -8,8 +8,9 @@ from octotui.tui.situation import Situation
 from octotui.tui.words import clock, duration, run_mark
 from octotui.upgrade.phases import FINAL, WAITING
 
-#: No news for longer than this, seconds, and the line says of when it is what it shows.
-QUIET = 15.0
+#: No news for longer than this, seconds, and the line says when the last came. While the run waits
+#: for a person none is to be expected.
+QUIET = 60.0
 
 
 def run_head(situation: Situation, now: float, heard: float) -> Content:
@@ -45,6 +46,6 @@ def _life(situation: Situation, now: float, heard: float) -> tuple[str, str]:
         return "○ ended", "dim"
     if not situation.alive:
         return "✗ gone", "bold $error"
-    if now - heard > QUIET:
-        return f"● live, as of {clock(heard)}", "dim"
+    if now - heard > QUIET and situation.state not in WAITING:
+        return f"● live, last news {clock(heard)}", "dim"
     return "● live", "$success"
