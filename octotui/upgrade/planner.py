@@ -159,7 +159,7 @@ def finishing(nodes: Sequence[str], smoke: bool) -> Iterator[PlannedStep]:
         before = [build.step("smoke", "smoke", "test what users open", None, undrains)]
         yield from before
     for node in nodes:
-        yield from build.chain(node, _CHECK, _UNSTAGE, _KEEP_LOG)
+        yield from build.chain(node, _CHECK, _KEEP_LOG, _UNSTAGE)
     yield build.step(*_MAINTENANCE, None, before)
 
 
@@ -187,7 +187,8 @@ def rolling_back(nodes: Sequence[PlannedNode]) -> Iterator[PlannedStep]:
         # Drain flags are set through the first node, which may be the last to serve.
         undrain = build.step(*_UNDRAIN, node.name, [unpark, *serving])
         check = build.step(*_CHECK, node.name, [undrain])
-        yield from (unpark, undrain, check, build.step(*_UNSTAGE, node.name, [check]))
+        log = build.step(*_KEEP_LOG, node.name, [check])
+        yield from (unpark, undrain, check, log, build.step(*_UNSTAGE, node.name, [log]))
         undrains.append(undrain)
     yield build.step(*_MAINTENANCE, None, undrains)
 

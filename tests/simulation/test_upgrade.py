@@ -129,10 +129,13 @@ def test_the_installers_logs_are_kept_also_after_a_success(tmp_path: Path) -> No
     assert all("is returning 0" in text for text in kept.values())
 
 
-def test_an_upgrade_does_not_fail_for_want_of_an_installers_log(tmp_path: Path) -> None:
+@pytest.mark.parametrize("problem", [TransportError("it broke", node="OCTO2"), OSError("no")])
+def test_an_upgrade_does_not_fail_for_want_of_an_installers_log(
+    tmp_path: Path, problem: Exception
+) -> None:
     def loses_logs(moment: Moment, what: str) -> None:
         if moment == "after" and what.endswith(" log"):
-            raise TransportError("the connection broke", node="OCTO2")
+            raise problem
 
     outcome = simulate(tmp_path, hooks={"OCTO2": loses_logs})
     assert_upgraded(outcome)

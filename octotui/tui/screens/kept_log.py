@@ -56,7 +56,7 @@ class KeptLogScreen(WithLog):
         more = f"  {self._at + 1} of {count}, [ and ] lead to the others" if count > 1 else ""
         head.say(Content.assemble((f" {self._node} ", "bold"), f"{shown.title}{more}"))
         log = self.query_one(LogView)
-        log.border_title = str(shown.path)
+        log.border_title = Content(str(shown.path))  # brackets in a path are no markup
         log.clear()
         log.extend(lines)
         log.show_cause()

@@ -166,9 +166,11 @@ class StepContext:
         return self.plan.node(self.step.node)
 
     def log_name(self, path: str) -> str:
-        """The name under which a job's log is kept: of its node and its job's folder."""
-        folder = path.replace("\\", "/").split("/")[-2:][0]
-        return f"{self.step.node}-{folder}.log"
+        """The name under which a job's log is kept: its node, and its job, which names the run."""
+        job = path.replace("\\", "/").split("/")[-2:][0]
+        if not job.startswith(f"{self.run_id}."):
+            job = f"{self.run_id}.{job}"
+        return f"{self.step.node}-{job}.log"
 
     @property
     def first(self) -> NodeOperations:

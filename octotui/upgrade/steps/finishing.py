@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from octotui.api.errors import NodeError, TransportError
 from octotui.api.facts import NodeFacts
 from octotui.upgrade.steps.base import LOG_BYTES, Probe, Result, Step, StepContext, StepFailed
 
@@ -40,16 +39,20 @@ class KeepInstallerLog(Step):
 
     async def apply(self, context: StepContext) -> Result:
         node = context.step.node
-        installed = context.result(f"joining.install@{node}") or context.result(
-            f"installing.install@{node}"
-        )
-        path = str(installed.get("log") or "")
+        back = context.step.phase == "rolling_back"
+        installed = [
+            context.result(f"{step}@{node}")
+            for step in (
+                ("rolling_back.reinstall",) if back else ("joining.install", "installing.install")
+            )
+        ]
+        path = next((str(result["log"]) for result in installed if result.get("log")), "")
         if not path:
             return {"kept": ""}
         try:
             text = await context.node.log(path, limit=LOG_BYTES)
-        except (NodeError, TransportError) as problem:
-            return {"kept": "", "problem": problem.what}
+        except Exception as problem:  # whatever it is: the node serves, and that counts
+            return {"kept": "", "problem": f"{type(problem).__name__}: {problem}"}
         context.report.keep(context.log_name(path), text)
         return {"kept": context.log_name(path)}
 
