@@ -32,6 +32,8 @@ SHOWN: Final = {
     "decision": "decision-failed-node",
     "confirm": "confirm-leave-out",
     "report": "report-left-out",
+    "replay": "replay-failure",
+    "kept-log": "kept-log",
 }
 
 SIZE: Final = (120, 36)

@@ -71,8 +71,8 @@ def hold(view: RunView) -> str:
 
 
 def hold_before(phase: str) -> str:
-    """What a hold before a phase that the person chose leaves behind."""
-    return f"All before it is done; then the run waits, with no time limit.{_meanwhile(phase)}"
+    """What users see while the run waits before a phase that a person chose."""
+    return _meanwhile(phase).strip() or "Every node serves meanwhile."
 
 
 def phases_ahead(view: RunView) -> tuple[str, ...]:

@@ -2,8 +2,7 @@
 
 Drawn anew, once they were looked at, by
 ``pytest tests/tui/test_screens_pictures.py -n 2 --snapshot-update``; ``scenes.py`` says what each
-shows. At 160x50 there are those only that differ from 80x24 by more than room: where a table
-stands beside another, or text that was cut is whole. Left out: each question for each command
+shows. Left out: each question for each command
 (``consequences.py`` is text, and tested as such), a plan that was refused (it has no screen: the
 report tells it), and colours for every scene, for they change no letter.
 """

@@ -32,18 +32,24 @@ class HoldBefore(ModalScreen[str]):
         with Vertical(id="hold-before") as box:
             box.border_title = "Stop and wait before"
             options = OptionList(
-                Option(Content.assemble(("nothing", "bold"), "  Send nothing."), id=_NONE),
+                Option(
+                    Content.assemble(
+                        ("nothing", "bold"),
+                        "  Send nothing. Before any other the run waits for you, with no limit.",
+                    ),
+                    id=_NONE,
+                ),
                 *(self._option(phase) for phase in phases_ahead(self._view)),
             )
             options.highlighted = 0
             yield options
 
     def _option(self, phase: str) -> Option:
-        already = "held already. " if phase in self._view.hold else ""
+        already = "Held already. " if phase in self._view.hold else ""
         text = Content.assemble(
             (phase.replace("_", " "), "bold"),
             f"  {BY_NAME[phase].title}\n",
-            (f"  {already}{hold_before(phase)}", "$text-muted"),
+            (f"  {already}{hold_before(phase)}", "dim"),
         )
         return Option(text, id=phase, disabled=bool(already))
 
