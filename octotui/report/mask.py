@@ -25,17 +25,32 @@ _TELLING: Final = (
 )
 _REST: Final = r"[\w.-]{0,40}"
 #: Names that are only asked of JSON and headers.
-_HEADER: Final = r"(?:proxy-)?authorization|(?:set-)?cookie|x-[\w-]*(?:api-?key|token)"
-#: A value in quotes; T-SQL doubles a quote inside, most others put a backslash before it. Within
-#: JSON the quotes themselves have backslashes, within XML they are words.
+_HEADER: Final = r"(?:proxy-)?authorization|(?:set-)?cookie|x-[\w-]{0,60}(?:api-?key|token)"
+#: A value in quotes; T-SQL and Windows Installer double a quote inside, most others put a backslash
+#: before it. Within JSON the quotes themselves have backslashes, within XML they are words.
 _QUOTED: Final = (
-    r"""N?'(?:[^'\r\n]|'')*'|"(?:[^"\\\r\n]|\\.)*"|\\+"[^"\r\n]*?\\+"|&quot;.*?&quot;"""
+    r"""N?'(?:[^'\r\n]|'')*'|"(?:[^"\\\r\n]|\\.|"")*"|"""
+    r"""\\+"[^"\r\n]*(?<=\\)"|&quot;.*?&quot;"""
 )
+#: What was masked before, with more behind it that is no part of the value.
+_DONE: Final = r"\*\*\*(?:[\s,;&\"')<\\]|\Z)"
+#: A value without quotes may hold blanks: up to a semicolon (one of XML's words has one), a quote,
+#: an element's end or the line's. A quote that is never closed belongs to it.
+_BARE: Final = (
+    r"""(?!_DONE)(?:["'][^\r\n]+|"""
+    r"""(?![\s'])(?:[^;\r\n"<&]+|&(?:(?:amp|lt|gt|apos|quot|#\w{1,7});)?|<(?!/))++)"""
+).replace("_DONE", _DONE)
 
 
-def _compiled(*expressions: str, flags: re.RegexFlag = re.IGNORECASE) -> list[re.Pattern[str]]:
-    return [re.compile(expression, flags) for expression in expressions]
+def _compiled(*expressions: str) -> list[re.Pattern[str]]:
+    return [re.compile(expression, re.IGNORECASE | re.MULTILINE) for expression in expressions]
 
+
+#: Of a word that holds several beginnings of one only the first is tried.
+_JWT: Final = r"(?<![\w-])(?>[\w-]*?\b(?=eyJ))(?P<value>eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"
+
+# A pattern below must not read to the end of its text from each of many places: a log of a megabyte
+# on one line would take hours. So what may be long is bounded, or read once and for all.
 
 #: What is known by its own looks. Of each match only the group ``value`` is masked.
 _ANYWHERE: Final = (
@@ -51,7 +66,7 @@ _ANYWHERE: Final = (
         ),
     ),
     # JSON web tokens, and what PowerShell makes of a secure string.
-    (("eyJ",), re.compile(r"\b(?P<value>eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)")),
+    (("eyJ",), re.compile(_JWT)),
     (("01000000d08c9ddf",), re.compile(r"\b(?P<value>01000000d08c9ddf[0-9a-f]{32,})")),
     # user:password@host
     (("://",), re.compile(r"://[^\s/:@\"'<>]*:(?P<value>[^\s/\"'<>]+)(?=@)")),
@@ -63,24 +78,30 @@ _NAMED: Final = _compiled(
     rf"(?<![\w-])(?:{_HEADER})[\"']?\s*[:=]\s*[\"']?(?P<value>[^\r\n\"']+)",
     r"\b(?:basic|bearer|negotiate|ntlm)[ \t]+"
     r"(?P<value>(?=[^\s\"']*[0-9=])[A-Za-z0-9+/=_.~-]{8,})",
-    # The signature of a shared link.
-    r"[?&](?:sig|signature)=(?P<value>[^&\s\"'<>]+)",
-    # Windows Installer's own words for a property.
+    # The signature of a shared link, and what else an address is asked with.
+    rf"[?&](?:sig|signature|[\w.-]{{0,40}}{_TELLING}{_REST})=(?P<value>[^&\s\"'<>]+)",
+    # Windows Installer's own words for a property: the value is all of the rest of the line. Where
+    # it repeats its command line nobody can tell where a value ends that has no quotes.
+    rf"Property\([SCN]\): [\w.]{{0,60}}{_TELLING}{_REST} = (?P<value>[^\r\n]+)",
+    rf"^[^\r\n]{{0,100}}?command line:[^\r\n]*?{_TELLING}{_REST}="
+    rf"(?P<value>(?!{_DONE}|[\s\"'])[^\r\n]+)",
     rf"{_TELLING}{_REST} property\. Its (?:current )?value is (?P<value>'.*')",
     # JSON, as it is and as a text within JSON.
     rf"{_TELLING}[^\"\r\n]{{0,40}}\"\s*:\s*(?P<value>\"(?:[^\"\\]|\\.)*\"|-?[0-9][0-9.]*)",
-    rf"{_TELLING}[^\"\r\n]{{0,40}}\\+\"\s*:\s*\\+\"(?P<value>[^\"]*?)(?=\\+\")",
+    rf"{_TELLING}[^\"\r\n]{{0,40}}\\+\"\s*:\s*\\+\"(?P<value>[^\"]*(?<!\\))",
+    # JSON, a pair of name and value.
+    rf"\"\w{{0,20}}(?:name|key|id)\"\s*:\s*\"[^\"\r\n]{{0,80}}{_TELLING}[^\"\r\n]{{0,40}}\"\s*,\s*"
+    r"\"\w{0,20}value\"\s*:\s*(?P<value>\"(?:[^\"\\]|\\.)*\"|-?[0-9][0-9.]*)",
     # XML: an element of that name, an element with that key, a pair of key and value.
     rf"<[\w.:-]{{0,60}}{_TELLING}{_REST}(?:\s[^<>]*)?>(?P<value>[^<]+)",
-    rf"=\"[^\"\r\n]{{0,80}}{_TELLING}[^\"\r\n]{{0,40}}\"[^<>]*>(?P<value>[^<]+)(?=</)",
+    rf"=\"[^\"\r\n]{{0,80}}{_TELLING}[^\"\r\n]{{0,40}}\"[^<>]{{0,200}}>"
+    r"(?:(?P<value>[^<]++)(?=</)|[^<]*)",
     rf"=\"[^\"\r\n]{{0,80}}{_TELLING}[^\"\r\n]{{0,40}}\"\s+value=\"(?P<value>[^\"]*)",
     # Options of command lines, and what is made a secure string of.
     rf"(?<![\w-])(?:--?|/)[\w-]{{0,40}}{_TELLING}{_REST}[ \t]+(?P<value>{_QUOTED}|[^\s\"'-]\S*)",
     rf"convertto-securestring[ \t]+(?:-string[ \t]+)?(?P<value>{_QUOTED}|\S+)",
-    # name = value: connection strings, T-SQL, settings, properties. In quotes, or up to a
-    # semicolon (a password may hold blanks), or one word.
-    rf"{_TELLING}{_REST}[\"']?[ \t]*(?:=|:(?!//))[ \t]*"
-    rf"(?P<value>{_QUOTED}|[^;\s\"'][^;\r\n\"<>]{{0,200}}(?=;)|[^\s;\"'<>][^\s;\"<>]*)",
+    # name = value: connection strings, T-SQL, settings, properties.
+    rf"{_TELLING}{_REST}[\"']?[ \t]*(?:=|:(?!//))[ \t]*(?P<value>{_QUOTED}|{_BARE})",
 )
 
 #: Lines that are worth the patterns of ``_NAMED``, each with the one below it. For text in lower
@@ -93,6 +114,10 @@ _WORTH: Final = re.compile(
 
 #: JSON values below such a key are masked whatever they are.
 _SECRET_KEY: Final = re.compile(rf"{_TELLING}|^(?:{_HEADER})$", re.IGNORECASE)
+
+#: Of a pair in JSON, as the settings and variables of Octopus are: what names it, what it holds.
+_NAMING_KEY: Final = re.compile(r"^(?:id|\w*(?:name|key))$", re.IGNORECASE)
+_VALUE_KEY: Final = re.compile(r"values?$", re.IGNORECASE)
 
 
 class Mask:
@@ -121,8 +146,11 @@ class Mask:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
+            secret = _is_secret_pair(value)
             return {
-                self.text(key): _hidden(item) if _SECRET_KEY.search(key) else self.json(item)
+                self.text(key): _hidden(item)
+                if _SECRET_KEY.search(key) or (secret and _VALUE_KEY.search(key))
+                else self.json(item)
                 for key, item in value.items()
             }
         if isinstance(value, list | tuple):
@@ -140,10 +168,13 @@ def _parts(text: str) -> Iterator[tuple[bool, str]]:
     done = 0
     while found := _WORTH.search(lowered, done):
         start = max(done, text.rfind("\n", 0, found.start()) + 1)
-        end = _line_end(text, _line_end(text, found.end()))
+        line = _line_end(text, found.end())
+        end = _line_end(text, line)
         while (again := _WORTH.search(lowered, found.end(), end)) is not None:
             found = again
-            end = _line_end(text, _line_end(text, found.end()))
+            if found.end() > line:
+                line = end
+                end = _line_end(text, line)
         yield False, text[done:start]
         yield True, text[start:end]
         done = end
@@ -161,6 +192,17 @@ def _by_name(text: str) -> str:
     return text
 
 
+def _is_secret_pair(pair: Mapping[str, Any]) -> bool:
+    """Whether what the pair is called, or says of itself, makes its value a secret."""
+    for key, item in pair.items():
+        if isinstance(item, str) and _NAMING_KEY.match(key) and _SECRET_KEY.search(item):
+            return True
+        said = key.casefold()
+        if (said == "issensitive" and item is True) or (said == "type" and item == "Sensitive"):
+            return True
+    return False
+
+
 def _hidden(value: Any) -> Any:
     """What stands below a secret's key: only references, yes and no and nothing stay."""
     if isinstance(value, Mapping):
@@ -174,9 +216,12 @@ def _hidden(value: Any) -> Any:
 
 def _masked(match: re.Match[str]) -> str:
     """The match with its value masked, unless that only says where a secret is."""
-    value = match["value"]
-    bare = value.strip("\"'")
-    if not bare.replace(MASK, "").strip(" ,;)") or is_reference(bare):
+    value: str | None = match["value"]
+    bare = value.strip("\"'") if value else ""
+    if not value or not bare.replace(MASK, "").strip(" ,;)"):
+        return match[0]
+    # Without quotes a blank may end it: what follows is then no part of the reference.
+    if is_reference(bare) and (bare != value or not re.search(r"\s", bare)):
         return match[0]
     quote = value[0] if value[0] in "\"'" and value.endswith(value[0]) else ""
     start, end = (position - match.start() for position in match.span("value"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -39,6 +40,9 @@ SECRET = "hunter2"
         '"Octopus.Storage.MasterKey": "hunter2"',
         '"SqlPassword":\n  "hunter2"',
         r"{\"SqlPassword\":\"hunter2\",\"x\":1}",
+        r"{\"SqlPassword\":\"hunter2\\",
+        '{"Name": "DbPassword", "Value": "hunter2", "Scope": {}}',
+        '{"Key":"Octopus.Storage.MasterKey",\n"NewValue":"x\\"hunter2"}',
         "Octopus.Server.exe create-instance --masterKey hunter2 --x",
         "Octopus.Server.exe admin --password=hunter2 --x",
         'sqlcmd -Password "hunter2 x"',
@@ -46,6 +50,17 @@ SECRET = "hunter2"
         "PROPERTY CHANGE: Adding DBPASSWORD property. Its value is 'hunter2'.",
         "Modifying DBPASSWORD property. Its current value is 'x'. Its new value: 'hunter2'.",
         "Property(S): DBPASSWORD = hunter2",
+        "MSI (s) (58:5C): Command Line: X=1 DBPASSWORD=my;hunter2 REBOOT=R",
+        'MSI (s) (58:5C): Command Line: DBPASSWORD="a""hunter2 b" REBOOT=R',
+        'MSI (s) (58:5C): Command Line: DBPASSWORD="hunter2\\" REBOOT=R',
+        "Property(C): OCTOPUSPASSWORD = correct horse hunter2",
+        "Property(N): DBPASSWORD = my;hunter2 <pass>",
+        "Property(S): DBPASSWORD = file:x hunter2",
+        "Password=hun hunter2",
+        "password: hun hunter2",
+        "password = a<hunter2",
+        "token=*** and Password=hunter2",
+        "token=file:x and Password=hunter2",
         "client_secret=hunter2",
         "password: hunter2",
         "-----BEGIN RSA PRIVATE KEY-----\n10:00 hunter2\n10:00 x\n-----END RSA PRIVATE KEY-----",
@@ -110,6 +125,73 @@ def test_json_is_masked_below_keys_that_name_a_secret_and_stays_json() -> None:
     assert Mask().json(value) == expected
     assert json.loads(Mask().document(json.dumps(value))) == expected
     assert Mask().document("{no json, password=hunter2") == "{no json, password=***"
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        {"Name": "DbPassword", "Value": SECRET},
+        {"Key": "Octopus.Storage.MasterKey", "Value": SECRET},
+        {"id": "api-key", "value": {"NewValue": SECRET}},
+        {"name": "x", "IsSensitive": True, "Value": SECRET, "DefaultValue": SECRET},
+        {"name": "x", "Type": "Sensitive", "values": [SECRET, {"a": 7}]},
+    ],
+)
+def test_a_json_value_beside_a_name_that_tells_is_masked(pair: dict[str, object]) -> None:
+    masked = Mask().json([pair])[0]
+    assert SECRET not in str(masked)
+    assert "***" in str(masked)
+    assert {key: masked[key] for key in masked if "value" not in key.lower()} == {
+        key: pair[key] for key in pair if "value" not in key.lower()
+    }
+    harmless = {"Name": "Port", "Value": "10943", "IsSensitive": False}
+    assert Mask().json(harmless) == harmless
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("GET /api?apikey=hunter2&x=1 HTTP/1.1 200", "GET /api?apikey=***&x=1 HTTP/1.1 200"),
+        ("<cs>Server=x;Password=hun hunter2</cs>", "<cs>Server=x;Password=***</cs>"),
+        ('cs="Password=hun hunter2" y="1"', 'cs="Password=***" y="1"'),
+        ("DBPASSWORD=*** REBOOT=R", "DBPASSWORD=*** REBOOT=R"),
+        ('Command Line: X=1 PASSWORD="hunter2" Y=2', 'Command Line: X=1 PASSWORD="***" Y=2'),
+        ("Password=a hunter2\nthe next line", "Password=***\nthe next line"),
+    ],
+)
+def test_what_stands_around_a_secret_stays(text: str, masked: str) -> None:
+    assert Mask().text(text) == masked
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        '="password" ', '="password">', '="password" value="', "eyJ-", "eyJaaaaaaaa.", "x-",
+        "x-token ", "password=", "password= ", "password=*** ", "password=x\n", "pwd", "pwd   ",
+        "Command Line: ", 'Command Line: password="', "Property(S): PASSWORD = ", "basic ",
+        "password=&quot;", "-password '", '-password "', '"password":"\\', "<password ", "://a:",
+        '"name":"password","value":"', '"name":"password",',
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("before", ["", 'password\\":\\"'])
+def test_eight_times_the_text_takes_about_eight_times_as_long(before: str, unit: str) -> None:
+    def seconds(size: int) -> float:
+        text = before + unit * (size // len(unit)) + "x"
+        begun = time.process_time()
+        Mask().text(text)
+        return time.process_time() - begun
+
+    once = min(seconds(4_000) for _ in range(3))
+    assert seconds(32_000) < 24 * once + 0.1, "a square would be 64 times as long"
+
+
+def test_backslashes_without_an_end_are_read_once() -> None:
+    def seconds(size: int) -> float:
+        begun = time.process_time()
+        Mask().text('password\\":\\"' + "\\" * size + 'x -password \\"' + "\\" * size)
+        return time.process_time() - begun
+
+    assert seconds(64_000) < 24 * min(seconds(8_000) for _ in range(3)) + 0.1
 
 
 def test_a_log_of_megabytes_is_masked_as_one_of_lines() -> None:
