@@ -26,6 +26,8 @@ class _JumpingSelector(selectors.DefaultSelector):
         while self.threads_work():
             if ready := super().select(0.0005):
                 return ready
+        if ready := super().select(0):
+            return ready  # the last of them answered just now
         self.now += timeout
         return super().select(0)
 
