@@ -98,3 +98,16 @@ def test_a_damaged_zip_gives_what_it_can() -> None:
     first, second = parts(bytes(data))
     assert (first.text, second.text) == (None, "b" * 100)
     assert "cannot be unpacked" in first.note
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b""])
+def test_a_byte_of_another_encoding_changes_no_other_letter(end: bytes) -> None:
+    data = "Päß €".encode() + b" \x96 \x81 " + "Größe".encode("cp1252") + end
+    [part] = parts(zipped({"mixed.log": data}))
+    assert part.text == "Päß € \u2013 \\x81 Größe" + end.decode()
+
+
+def test_a_letter_that_is_not_written_yet_is_no_fault() -> None:
+    [part] = parts(zipped({"growing.log": "fünf €".encode()[:-1]}))
+    assert part.text is not None
+    assert part.text.startswith("fünf ")

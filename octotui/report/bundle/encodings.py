@@ -9,6 +9,9 @@ from typing import Final
 #: Bytes that no text has, but for the few that logs do have.
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\v\f\r\b\x1b"))
 
+#: How bytes that are no UTF-8 are read.
+_WESTERN: Final = "octotui-western"
+
 #: Two letters of an 8-bit text, read as one of UTF-16; a bullet is one of them, four are not.
 _PAIRS: Final = re.compile(
     "[" + "".join(f"\\u{high:02x}20-\\u{high:02x}7e" for high in range(0x20, 0x7F)) + "]{4}"
@@ -31,12 +34,21 @@ def text_of(data: bytes) -> str | None:
 
 
 def narrow(data: bytes) -> str:
-    """The text of UTF-8, or of what was written before it."""
-    try:
-        # Not to its end: of a log that is being written the last letter may be there in part.
-        return codecs.getincrementaldecoder("utf-8-sig")().decode(data)
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")
+    """The text of UTF-8; what is none in it, of the old Western code.
+
+    Not the one or the other for all of it: a secret is only found where its letters are read as
+    what they are, and one stray byte may stand anywhere.
+    """
+    return data.decode("utf-8-sig", _WESTERN)
+
+
+def _western(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    stray = error.object[error.start : error.end]
+    return stray.decode("cp1252", "backslashreplace"), error.end
+
+
+codecs.register_error(_WESTERN, _western)
 
 
 def _wide(data: bytes, encoding: str) -> str | None:
