@@ -18,6 +18,8 @@ import pytest
 
 from octotui.api.errors import OctotuiError
 from octotui.report.bundle import Bundle, logs, make, make_bundle
+from octotui.report.bundle.journal import SavedJournal
+from octotui.run.directory import RunDirectory
 from octotui.run.request import RunRequest
 from tests.cockpit_support import Recorded, begins
 
@@ -300,6 +302,67 @@ def test_a_dead_run_is_told_as_dead(recorded: Recorded) -> None:
     recorded._lock.release()
     _, files = made(recorded)
     assert "Nobody carried the run out" in files["README.txt"].decode()
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "Permission denied"), NotImplementedError("no locks here")]
+)
+def test_a_lock_that_cannot_be_opened_is_told(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def closed(run: RunDirectory) -> bool:
+        raise error
+
+    monkeypatch.setattr("octotui.report.bundle.make.is_alive", closed)
+    bundle, files = made(recorded)
+    assert str(error.args[-1]) in lacking(bundle)["whether the run lives"]
+    assert "Whether somebody carried the run out" in files["README.txt"].decode()
+
+
+@pytest.mark.parametrize(
+    ("left", "lost"),
+    [((11, 12), None), ((12, 13), "event 11 of it is lost"), ((14,), "events 11 to 13 of it")],
+)
+def test_which_events_are_lost_is_told_where_any_are(left: tuple[int, ...], lost: str) -> None:
+    def event(seq: int) -> tuple[Any, ...]:
+        return seq, 1.0, "run", "run.started", "{}"
+
+    class Damaged(SavedJournal):
+        def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
+            if "DESC" in query:
+                yield from map(event, reversed(left))
+                return
+            yield from map(event, range(1, 11))
+            self._note("it cannot be read to its end: it is malformed")
+
+    journal = Damaged(Path("run.db"), "x")
+    assert [event.seq for event in journal.events()] == [*range(1, 11), *left]
+    assert len(journal.faults) == (2 if lost else 1)
+    assert (lost or "malformed") in journal.faults[-1]
+
+
+def test_a_folder_of_logs_that_may_not_be_read_is_told(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(folder: Path) -> list[Path]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("octotui.report.bundle.make.log_files", closed)
+    bundle, files = made(recorded)
+    assert lacking(bundle)["logs"] == "their folder cannot be read: Permission denied"
+    assert "runner.log" in files
+
+
+def test_what_was_left_half_done_long_ago_is_taken_away(recorded: Recorded, tmp_path: Path) -> None:
+    folder = tmp_path / "bundles"
+    folder.mkdir()
+    old, new, other = (folder / n for n in (".octotui-a.part", ".octotui-b.part", "mine.part"))
+    for path in (old, new, other):
+        path.touch()
+    for path in (old, other):
+        os.utime(path, (0, 0))
+    made(recorded)
+    assert [path.exists() for path in (old, new, other)] == [False, True, True]
 
 
 def test_a_run_without_logs_says_so(recorded: Recorded) -> None:

@@ -32,7 +32,7 @@ class SavedJournal:
             return
         found = list(self._read(f"{_EVENTS} WHERE seq > {last} ORDER BY seq DESC"))
         if found:
-            self._note(f"events {last + 1} to {found[-1].seq - 1} of it are lost")
+            self._note_lost(last + 1, found[-1].seq - 1)
         yield from reversed(found)
 
     def commands(self) -> list[dict[str, Any]]:
@@ -77,6 +77,12 @@ class SavedJournal:
             self._note(f"it cannot be read to its end: {error}")
         finally:
             database.close()
+
+    def _note_lost(self, first: int, last: int) -> None:
+        if first == last:
+            self._note(f"event {first} of it is lost")
+        elif first < last:
+            self._note(f"events {first} to {last} of it are lost")
 
     def _note(self, fault: str) -> None:
         if fault not in self.faults:

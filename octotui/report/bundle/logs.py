@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from octotui.report.bundle.encodings import narrow
@@ -49,6 +49,9 @@ def shares(sizes: Mapping[str, int], limit: int, each: int) -> int:
     return share
 
 
-def log_files(folder: Path) -> Iterable[Path]:
-    """The files of a run's logs in the order of their names; none where there is no folder."""
+def log_files(folder: Path) -> list[Path]:
+    """The files of a run's logs in the order of their names; none where there is no folder.
+
+    Raises OSError.
+    """
     return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []

@@ -141,7 +141,7 @@ class _Making:
             self._bundle.write("profile.toml", [self._mask.text(self._known.text)])
 
     def _write_logs(self) -> None:
-        files = {path: f"logs/{path.name}" for path in log_files(self._run.logs)}
+        files = {path: f"logs/{path.name}" for path in self._log_files()}
         files[self._run.runner_log] = "runner.log"
         sizes = {name: _size(path) for path, name in files.items()}
         share = shares(sizes, LOGS_LIMIT, LOG_LIMIT)
@@ -152,8 +152,16 @@ class _Making:
                 self._bundle.lacks(name, f"it cannot be read: {error.strerror}")
             else:
                 self._bundle.write(self._mask.text(name), [self._mask.text(text)], note)
-        if len(files) == 1:
+
+    def _log_files(self) -> list[Path]:
+        try:
+            files = log_files(self._run.logs)
+        except OSError as error:
+            self._bundle.lacks("logs", f"their folder cannot be read: {error.strerror}")
+            return []
+        if not files:
             self._bundle.lacks("logs", "the run has written none")
+        return files
 
     def _write_server(self) -> None:
         what = "the server's system report"
@@ -179,7 +187,12 @@ class _Making:
 
     def _process(self) -> str:
         """Whether somebody carried the run out while the bundle was made."""
-        if is_alive(self._run):
+        try:
+            alive = is_alive(self._run)
+        except (OSError, NotImplementedError) as error:
+            self._bundle.lacks("whether the run lives", f"its lock cannot be looked at: {error}")
+            return "Whether somebody carried the run out when this was made is not known."
+        if alive:
             return "The run was alive when this was made, and has gone on since."
         return "Nobody carried the run out when this was made."
 

@@ -16,6 +16,12 @@ from typing import Any
 
 from octotui.api.errors import OctotuiError
 
+#: Of an unfinished bundle's file; a bundle that is killed leaves it behind.
+_BEGINNING, _END = ".octotui-", ".part"
+
+#: So old a one is nobody's work any more, in seconds.
+_LEFT_BEHIND = 24 * 3600.0
+
 _UNUSUAL = re.compile(r"[^A-Za-z0-9._ -]")
 
 
@@ -93,8 +99,9 @@ def new_bundle(path: Path, made: float) -> Iterator[BundleWriter]:
     """
     if os.path.lexists(path):
         raise _taken(path)
+    _clear_up(path.parent, made)
     try:
-        handle, name = tempfile.mkstemp(".part", ".octotui-", path.parent)  # for its owner only
+        handle, name = tempfile.mkstemp(_END, _BEGINNING, path.parent)  # for its owner only
     except OSError as error:
         raise _unwritable(path, error) from error
     unfinished = Path(name)
@@ -109,6 +116,14 @@ def new_bundle(path: Path, made: float) -> Iterator[BundleWriter]:
         raise _unwritable(path, error) from error
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _clear_up(folder: Path, now: float) -> None:
+    """Takes away what bundles that were killed have left in the folder."""
+    for path in folder.glob(f"{_BEGINNING}*{_END}"):
+        with contextlib.suppress(OSError):
+            if now - path.stat().st_mtime > _LEFT_BEHIND:
+                path.unlink()
 
 
 def _move(unfinished: Path, path: Path) -> None:
