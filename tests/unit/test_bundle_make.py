@@ -252,6 +252,13 @@ def test_a_profile_that_is_no_toml_is_in_it_masked(recorded: Recorded, profile: 
     assert "it is no TOML" in files["README.txt"].decode()
 
 
+def test_a_profile_that_is_nested_too_deeply_is_told(recorded: Recorded, profile: Path) -> None:
+    profile.write_text(f"x = {'[' * 50_000}")
+    bundle, files = made(recorded, server=True)
+    assert "it is no TOML" in files["README.txt"].decode()
+    assert "the server's system report" in lacking(bundle)
+
+
 def test_what_the_server_is_asked_for_in_vain_is_told(recorded: Recorded) -> None:
     bundle, files = made(recorded, server=True)
     assert not [name for name in files if name.startswith("server/")]

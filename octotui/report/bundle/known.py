@@ -51,7 +51,7 @@ def known_secrets(profile: Path, *, may_ask: bool) -> Known:
         with profile.open("rb") as file:
             known.text = file.read(_LARGEST).decode("utf-8-sig", "replace")
         data = tomli.loads(known.text.replace("\r\n", "\n"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         # What TOML's reader says may quote the place, and that may be a secret.
         reason = error.strerror if isinstance(error, OSError) else "it is no TOML"
         known.why = f"{profile}: {reason}"

@@ -35,6 +35,8 @@ def fetch_system_report(known: Known, to: BinaryIO, *, may_ask: bool) -> str:
         profile = load_profile(known.path, Plugins.load())
     except ProfileFaults as faults:
         raise OctotuiError(f"the profile cannot be used: {faults.faults[0]}") from None
+    except RecursionError:
+        raise OctotuiError("the profile cannot be used: it is nested too deeply") from None
     reference = profile.octopus.api_key
     if not may_be_asked(reference, may_ask=may_ask):
         raise OctotuiError(
