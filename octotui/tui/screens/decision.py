@@ -5,20 +5,28 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from octotui.tui.commands import BY_ID, Command, bindings_of, choices
-from octotui.tui.screens.base import CockpitScreen, KeyLine, Line
+from octotui.tui.screens.base import KeyLine, Line
 from octotui.tui.screens.decision_text import decision_title, happened_text, stands_text
+from octotui.tui.screens.run_text import run_head
+from octotui.tui.screens.with_log import WithLog
 from octotui.tui.situation import Situation
+from octotui.tui.widgets.clocks import Clocks
+from octotui.tui.widgets.log_view import LogView
+from octotui.tui.widgets.timeline import PhaseTimeline
 
 _WAIT = "wait"
 
 
-class DecisionScreen(CockpitScreen, ModalScreen[None]):
-    """Waiting is the first choice: enter, escape and leaving decide nothing."""
+class DecisionScreen(WithLog):
+    """Waiting is the first choice: enter, escape and leaving decide nothing.
+
+    No window over the run's screen: it may stand for hours, and whatever ticks below one is sent
+    with all that lies over it. It has the run's clocks itself, and its log where there is room.
+    """
 
     PLACE = "decision"
     BINDINGS = bindings_of("decision")
@@ -29,15 +37,26 @@ class DecisionScreen(CockpitScreen, ModalScreen[None]):
         self._offered: list[str] = []
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="decision", classes="pane"):
-            with VerticalScroll(id="happened"):
-                yield Line(id="happened-text")
-            yield Line(id="stands-text")
-            yield OptionList(id="choices")
+        yield Line(classes="head", id="decision-head")
+        yield PhaseTimeline()
+        yield Clocks()
+        with Vertical(id="decision-body"):
+            with Vertical(id="decision", classes="pane"):
+                with VerticalScroll(id="happened"):
+                    yield Line(id="happened-text")
+                yield Line(id="stands-text")
+                yield OptionList(id="choices")
+            log = LogView(classes="pane")
+            log.border_title = "Log"
+            yield log
         yield KeyLine()
 
     def show(self, situation: Situation, now: float) -> None:
-        view = self.store.view
+        store, view = self.store, self.store.view
+        self.query_one("#decision-head", Line).say(run_head(situation, now, store.heard))
+        self.query_one(PhaseTimeline).show(view, now)
+        self.query_one(Clocks).show(view, now)
+        self.take_lines()
         self.query_one("#decision", Vertical).border_title = decision_title(situation)
         self.query_one("#happened-text", Line).say(
             happened_text(situation, self.store.last_words() if not situation.alive else "")
