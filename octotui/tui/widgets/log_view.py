@@ -16,7 +16,14 @@ from textual.widget import Widget
 from octotui.tui.log_tail import LogLine, Severity
 from octotui.tui.widgets.log_buffer import CAPACITY, LogBuffer, LogFilter, finder, pattern
 from octotui.tui.widgets.log_keys import KEYS
-from octotui.tui.widgets.log_paint import bar, line_pieces, log_text, status_line
+from octotui.tui.widgets.log_paint import (
+    bar,
+    line_pieces,
+    log_text,
+    round_words,
+    shift_to,
+    status_line,
+)
 from octotui.tui.widgets.log_window import LogWindow
 from octotui.tui.widgets.paint import CSS, STYLES, Piece, strip
 
@@ -176,7 +183,7 @@ class LogView(Widget, can_focus=True):
             self._note = "no error and no warning"
             self._paint_frame()
         else:
-            self._go(found)
+            self._go(found, round_words(start, found, by > 0))
 
     def action_wrap(self) -> None:
         self.wrap(not self.wrapped)
@@ -236,24 +243,35 @@ class LogView(Widget, can_focus=True):
         """Rows for lines: all but the last, which says what is shown."""
         return max(0, self.size.height - 1)
 
+    @property
+    def _lead(self) -> int:
+        """Cells before the text: time, severity, node."""
+        return 0 if self._bare else 8 + 1 + 5 + 1 + self._node_width + 1
+
     def _seek(self, forward: bool) -> bool:
         finds = finder(self._wanted)
         if finds is None:
             return False
-        found = self.buffer.find(lambda line: finds(line.text), self.window.start(forward), forward)
-        self._note = "" if found is not None else f"nothing has {self._wanted}"
-        if found is not None:
-            self._go(found)
-        self._paint_frame()
-        return found is not None
+        start = self.window.start(forward)
+        found = self.buffer.find(lambda line: finds(line.text), start, forward)
+        if found is None:
+            self._note = f"nothing has {self._wanted}"
+            self._paint_frame()
+            return False
+        wanted = pattern(self._wanted)
+        hit = wanted.search(self.buffer.line(found).text) if wanted else None
+        if hit and not self.wrapped:
+            self._left = shift_to(hit, self._left, self.size.width - 1 - self._lead)
+        self._go(found, round_words(start, found, forward))
+        return True
 
-    def _go(self, number: int) -> None:
-        """Puts the cursor on a line, stops following, and shows it."""
+    def _go(self, number: int, note: str = "") -> None:
+        """Puts the cursor on a line, stops following, and shows it; ``note`` is said below."""
         self.window.go(number)
-        self._moved()
+        self._moved(note)
 
-    def _moved(self) -> None:
-        self._note = ""
+    def _moved(self, note: str = "") -> None:
+        self._note = note
         self._paint()
 
     def _refilter(self, wanted: LogFilter, context: bool) -> None:
@@ -264,7 +282,7 @@ class LogView(Widget, can_focus=True):
 
     def _lay_out(self) -> None:
         """After anything that changes which rows there are: keeps the line that is looked at."""
-        lead = 0 if self._bare else 8 + 1 + 5 + 1 + self._node_width + 1
+        lead = self._lead
         place = self.buffer.at_row(self.window.top)
         width = max(lead + 8, self.size.width - 1) if self.wrapped and self.size else 0
         self.buffer.set_width(width, lead)
@@ -299,6 +317,7 @@ class LogView(Widget, can_focus=True):
             self._wanted,
             self._note,
             self.window.anchor is not None,
+            width,
         )
         if status != self._status:
             self._status = status
