@@ -130,7 +130,16 @@ def clipboard_sequence(text: str, *, tmux: bool) -> str:
 
 def yank(text: str) -> Path | None:
     """Keeps a copied text in a file too: no terminal ever says whether it took it."""
-    path = state_folder() / "yank.txt"
+    return _keep("yank.txt", text)
+
+
+def keep_fault(text: str) -> Path | None:
+    """Keeps where in the code a defect was met, for whoever mends it."""
+    return _keep("cockpit-fault.txt", text)
+
+
+def _keep(name: str, text: str) -> Path | None:
+    path = state_folder() / name
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
@@ -18,6 +21,7 @@ from octotui.tui.terminal import (
     clipboard_sequence,
     exit_on_loss,
     is_remote,
+    keep_fault,
     yank,
 )
 from octotui.tui.theme import OCTOTUI, theme_for
@@ -69,6 +73,19 @@ class TerminalApp(App[Leave]):
         if code == HUNG_UP and self._driver is not None:
             self._driver._writer_thread = Void()  # type: ignore[attr-defined]
         self.exit(self.leaving("lost"), return_code=code)
+
+    def _fatal_error(self) -> None:
+        """Ends the screen at a defect of ours. Textual would print what every variable holds."""
+        path = keep_fault(traceback.format_exc())
+        error = sys.exc_info()[1]
+        words = (
+            f"octotui: the screen met a defect of its own and was closed: {type(error).__name__}: "
+            f"{error}.\nA run that works goes on without it: octotui attach\n"
+        )
+        if path:
+            words += f"For whoever mends it: {path}"
+        self._exit_renderables.append(Text(words))
+        self._close_messages_no_wait()
 
     def notify(
         self,
