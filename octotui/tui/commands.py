@@ -203,11 +203,11 @@ COMMANDS: Final = (
     ),
     Command(
         "kept-log.previous", "[", "log before", "The log of an earlier job of this node.",
-        ("kept-log",), "other_log(-1)", listed=False,
+        ("kept-log",), "other_log(-1)",
     ),
     Command(
         "kept-log.next", "]", "next log", "The log of a later job of this node.",
-        ("kept-log",), "other_log(1)", listed=False,
+        ("kept-log",), "other_log(1)",
     ),
     Command(
         "run.table", "t", "steps", "Show the nodes, or the table of nodes and steps.",
@@ -235,7 +235,7 @@ COMMANDS: Final = (
     Command(
         "log.filter", "ampersand", "filter", "Show only log lines with a text or /regular "
         "expression/.",
-        _LOGS, "filter", listed=False,
+        _LOGS, "filter",
     ),
     Command(
         "log.severity", "i", "severity", "Show all of the log, warnings and errors, or errors.",

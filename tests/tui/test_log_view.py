@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from textual.widget import Widget
 
+from octotui.tui.app import Cockpit
+from octotui.tui.keymap import Settings
 from octotui.tui.log_tail import LogLine, Severity
+from octotui.tui.screens.base import KeyLine
 from octotui.tui.widgets.log_paint import BACK, ON
 from octotui.tui.widgets.log_view import LogView
+from tests.cockpit_support import Recorded, begins
 from tests.tui.test_widgets import Bench, lines, screen_text
 
 
@@ -75,3 +81,28 @@ async def test_how_many_lines_are_shown_is_said_in_whole_on_a_narrow_screen(widt
         await pilot.press("up")
         assert "2/100" in screen_text(log)[-1] or "2 of 100 lines" in screen_text(log)[-1]
         assert "OCTO2" in screen_text(log)[-1]
+
+
+async def test_the_line_of_keys_tells_those_of_the_log_while_it_has_the_focus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path))
+    run = Recorded(tmp_path, "succeeded", begins("migrating.database@OCTO1"))
+    app = Cockpit(run.run, now=run.now, environment={}, settings=Settings())
+    try:
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            app.tick()
+            keys = app.screen.query_one(KeyLine)
+            assert "next error" not in str(keys.render())
+            await pilot.press("l")
+            app.tick()
+            assert str(keys.render()).startswith(" e next error  w wrap  v select ")
+            assert "next hit" not in str(keys.render()), "nothing is searched for"
+            await pilot.press("up")
+            app.screen.query_one(LogView).search("OCTO")
+            app.tick()
+            assert " end follow  n next hit  e next error " in str(keys.render())
+            assert str(keys.render()).rstrip().endswith("q leave")
+    finally:
+        run.close()

@@ -48,25 +48,32 @@ class Entry(Input):
 
 
 class KeyLine(Line):
-    """The keys that do something here and now, as many as fit, with the ways out at the end."""
+    """The keys that do something here and now, as many as fit, with the ways out at the end.
+
+    Those of the part that has the focus come first.
+    """
 
     DEFAULT_CSS = "KeyLine { dock: bottom; height: 1; background: $panel; text-wrap: nowrap; }"
 
     def refresh_keys(self) -> None:
+        own: list[Content] = []
         first: list[Content] = []
         last: list[Content] = []
         told = set()
         for active in self.screen.active_bindings.values():
-            command = BY_ID.get(active.binding.id or "")
-            if command is None or not command.listed or command.id in told:
-                continue  # of several keys of one command the first is told
-            told.add(command.id)
-            key = self.app.get_key_display(active.binding)
-            text = Content.assemble((f" {key}", "bold $accent"), f" {command.title} ")
-            (last if command.id in ("back", "help", "quit") else first).append(text)
+            binding = active.binding
+            is_part_s = binding.id not in BY_ID and active.node is self.screen.focused
+            # Of several keys of one command the first is told.
+            if binding.id in told or not binding.show or not (is_part_s or binding.id in BY_ID):
+                continue
+            told.add(binding.id)
+            key = self.app.get_key_display(binding)
+            text = Content.assemble((f" {key}", "bold $accent"), f" {binding.description} ")
+            is_way_out = binding.id in ("back", "help", "quit")
+            (own if is_part_s else last if is_way_out else first).append(text)
         room = self.size.width - sum(text.cell_length for text in last)
         shown = []
-        for text in first:
+        for text in own + first:
             room -= text.cell_length
             if room < 0:
                 break

@@ -36,8 +36,12 @@ class KeptLogScreen(WithLog):
         self.run_worker(self._open(-1), exclusive=True)
 
     def action_other_log(self, by: int) -> None:
-        if len(self._logs) > 1:
-            self.run_worker(self._open((self._at + by) % len(self._logs)), exclusive=True)
+        self.run_worker(self._open((self._at + by) % len(self._logs)), exclusive=True)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "other_log" and len(self._logs) < 2:
+            return False
+        return super().check_action(action, parameters)
 
     async def _open(self, at: int) -> None:
         head = self.query_one("#kept-log-head", Line)

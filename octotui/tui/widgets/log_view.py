@@ -148,6 +148,12 @@ class LogView(Widget, can_focus=True):
         """Every line that the filter leaves."""
         return list(self.buffer.all_shown())
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No key is told that would do nothing now."""
+        if action in ("next_hit", "previous_hit"):
+            return bool(self._wanted)
+        return action != "follow" or not self.following
+
     def action_move(self, by: int) -> None:
         self.window.move(by)
         self._moved()
