@@ -6,9 +6,10 @@ Pure: no clock, no files. Times are those of the events; what depends on now tak
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
+from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
 from octotui.api.harmless import harmless
 
@@ -111,6 +112,20 @@ class RunView:
         if handler:
             handler(self, event, harmless(event.data))
 
+    def copy(self) -> RunView:
+        """One that goes on by itself. What events brought is shared: nobody changes that."""
+        return replace(
+            self,
+            nodes={name: replace(node) for name, node in self.nodes.items()},
+            steps={name: replace(step) for name, step in self.steps.items()},
+            facts=dict(self.facts),
+            resumed=list(self.resumed),
+            findings=list(self.findings),
+            commands=list(self.commands),
+            problems=list(self.problems),
+            lines=list(self.lines),
+        )
+
     def running_steps(self) -> list[StepView]:
         return [step for step in self.steps.values() if step.state == "running"]
 
@@ -144,11 +159,30 @@ class RunView:
         )
 
 
+class NotUnderstood(OctotuiError):
+    """An event that does not fit what came before it: the journal is damaged, or a newer one's."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__(
+            f"event {event.seq} of run {event.run} ({event.kind}) cannot be understood",
+            meaning="The journal is damaged, or a newer octotui wrote it",
+            next_step=f"octotui bundle {event.run} saves what can still be read of it",
+        )
+
+
+def take(view: RunView, event: Event) -> None:
+    """Takes one event into account. Raises NotUnderstood; nothing is to be taken in after that."""
+    try:
+        view.apply(event)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise NotUnderstood(event) from error
+
+
 def fold(events: Iterable[Event]) -> RunView:
-    """The view after all of these events."""
+    """The view after all of these events. Raises NotUnderstood."""
     view = RunView()
     for event in events:
-        view.apply(event)
+        take(view, event)
     return view
 
 

@@ -11,7 +11,7 @@ import click
 
 from octotui.cli.follow import follow
 from octotui.run.directory import RunDirectory
-from octotui.run.journal import Journal
+from octotui.run.reading import ReadingJournal
 from octotui.view import RunView, fold
 
 
@@ -54,7 +54,7 @@ def show(run: RunDirectory | None, *, replayed: bool = False) -> int:
         return app.return_code or 1
     if left.run is None:
         return 0
-    view = _view(left.run)
+    view = view_of(left.run)
     if left.how == "stream":
         return follow(
             left.run, as_json=False, attended=True, after=0 if view.outcome else left.seen
@@ -65,12 +65,9 @@ def show(run: RunDirectory | None, *, replayed: bool = False) -> int:
     return view.exit_code if view.outcome and view.exit_code is not None else 130
 
 
-def _view(run: RunDirectory) -> RunView:
-    journal = Journal(run.journal, run.run_id)
-    try:
-        return fold(journal.events())
-    finally:
-        journal.close()
+def view_of(run: RunDirectory) -> RunView:
+    """The run as its journal tells it now. Raises OctotuiError."""
+    return fold(ReadingJournal(run.journal, run.run_id).events())
 
 
 def _closing(run: RunDirectory, view: RunView) -> list[str]:

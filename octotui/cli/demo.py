@@ -14,13 +14,11 @@ from pathlib import Path
 import click
 
 from octotui.api.errors import OctotuiError
-from octotui.cli.cockpit import full_screen, watch
+from octotui.cli.cockpit import full_screen, view_of, watch
 from octotui.cli.upgrade import begin
 from octotui.run.directory import RunDirectory
-from octotui.run.journal import Journal
 from octotui.run.process import is_alive
 from octotui.run.request import RunRequest
-from octotui.view import fold
 
 
 @click.command()
@@ -62,9 +60,7 @@ def _end(run: RunDirectory) -> None:
     """
     if not is_alive(run):
         return
-    journal = Journal(run.journal, run.run_id)
-    pid = fold(journal.events()).pid
-    journal.close()
+    pid = view_of(run).pid
     if pid is not None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)

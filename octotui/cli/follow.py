@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import queue
 import sys
@@ -16,13 +15,13 @@ import click
 from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
 from octotui.cli.lines import PlainLines
-from octotui.run.control import COMMANDS, check_command
+from octotui.run.control import COMMANDS, give_command
 from octotui.run.directory import RunDirectory
-from octotui.run.journal import Journal
-from octotui.run.process import is_alive
-from octotui.view import RunView
+from octotui.run.process import is_alive, last_words
+from octotui.run.reading import ReadingJournal
+from octotui.view import RunView, take
 
-#: The journal is read this often, seconds; reading nothing new costs microseconds.
+#: The journal is read this often, seconds; reading nothing new costs less than a millisecond.
 PAUSE = 0.1
 
 
@@ -57,22 +56,20 @@ def follow(run: RunDirectory, *, as_json: bool, attended: bool, after: int = 0) 
     """
     view = RunView()
     viewer: Viewer = JsonLines() if as_json else PlainLines(view, click.echo)
-    journal = Journal(run.journal, run.run_id)
+    journal = ReadingJournal(run.journal, run.run_id)
     typed = _Typed() if attended else None
     try:
         return _Following(run, journal, view, viewer, typed).to_the_end(after)
     except KeyboardInterrupt:
         click.echo(f"\nThe run goes on. Look at it again: octotui attach {run.run_id}", err=True)
         return 130
-    finally:
-        journal.close()
 
 
 class _Following:
     def __init__(
         self,
         run: RunDirectory,
-        journal: Journal,
+        journal: ReadingJournal,
         view: RunView,
         viewer: Viewer,
         typed: _Typed | None,
@@ -89,7 +86,7 @@ class _Following:
         for event in self._journal.events():
             if event.seq == after + 1:
                 self._view.outcome = ""  # what came before was an end only until it was resumed
-            self._view.apply(event)
+            take(self._view, event)
             if event.seq > after:
                 self._viewer.event(event)
         if self._view.seq == after:
@@ -110,14 +107,12 @@ class _Following:
     def _read(self) -> bool:
         before = self._view.seq
         for event in self._journal.events(before):
-            self._view.apply(event)
+            take(self._view, event)
             self._viewer.event(event)
         return self._view.seq > before
 
     def _died(self) -> int:
-        said = ""
-        if self._run.runner_log.is_file():
-            said = self._run.runner_log.read_text(errors="replace").strip()[-2000:]
+        said = last_words(self._run)
         click.echo(
             f"octotui: the run's process is gone while the run was {self._view.state}. "
             f"Its journal tells what was done: octotui resume {self._run.run_id}"
@@ -147,11 +142,10 @@ class _Following:
         if line:
             name, _, argument = line.partition(" ")
             try:
-                check_command(name, argument.strip())
+                give_command(self._run, name, argument.strip())
             except OctotuiError as error:
                 click.echo(str(error))
             else:
-                self._journal.command(name, argument.strip(), getpass.getuser())
                 self._asked = ""
 
 

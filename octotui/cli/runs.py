@@ -11,23 +11,15 @@ from typing import Any
 import click
 
 from octotui.api.errors import OctotuiError
-from octotui.cli.cockpit import full_screen, watch
+from octotui.cli.cockpit import full_screen, view_of, watch
 from octotui.cli.follow import commands_help
 from octotui.cli.lines import duration
 from octotui.run.control import check_command
 from octotui.run.directory import RunDirectory
-from octotui.run.journal import Journal, JournalError
+from octotui.run.journal import Journal
 from octotui.run.process import is_alive, start
 from octotui.run.request import resume_run
 from octotui.view import RunView, fold
-
-
-def _view(run: RunDirectory) -> RunView:
-    journal = Journal(run.journal, run.run_id)
-    try:
-        return fold(journal.events())
-    finally:
-        journal.close()
 
 
 @click.command()
@@ -49,20 +41,27 @@ def runs(as_json: bool) -> None:
 def _row(run: RunDirectory) -> dict[str, Any]:
     """One run; one whose journal is damaged does not hide the others."""
     try:
-        view, damaged = _view(run), False
-    except JournalError:
+        view, damaged = view_of(run), False
+    except OctotuiError:
         view, damaged = RunView(), True
     return {
         "run": run.run_id,
         "cluster": view.cluster,
         "state": "damaged" if damaged else view.state,
-        "alive": is_alive(run),
+        "alive": _alive(run),
         "pid": view.pid,
         "from": view.from_version,
         "to": view.to_version,
         "started": view.started,
         "ended": view.ended_at,
     }
+
+
+def _alive(run: RunDirectory) -> bool | None:
+    try:
+        return is_alive(run)
+    except OSError:
+        return None  # it cannot be told
 
 
 @click.command()
@@ -89,7 +88,7 @@ def resume(run: str, yes: bool, headless: bool, plain: bool, as_json: bool) -> i
     for good its last event is shown again.
     """
     directory = RunDirectory.find(run)
-    view = _view(directory)
+    view = view_of(directory)
     attended = not headless and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
     if is_alive(directory):
         raise OctotuiError(
@@ -111,7 +110,7 @@ def report(run: str) -> None:
     from octotui.report.markdown import render
 
     directory = RunDirectory.find(run)
-    click.echo(render(_view(directory)), nl=False)
+    click.echo(render(view_of(directory)), nl=False)
 
 
 @click.command(epilog="\b\n" + commands_help())

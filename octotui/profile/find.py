@@ -48,6 +48,12 @@ def find_profile(name_or_path: str) -> Path:
     )
 
 
+def profile_files() -> list[Path]:
+    """Every profile that has a name: those of both folders, by name."""
+    files = (file for folder in profile_folders() for file in _profiles(folder))
+    return sorted(files, key=lambda file: file.stem)
+
+
 def _profiles(folder: Path) -> list[Path]:
     try:
         return list(folder.glob("*.toml"))

@@ -1,7 +1,8 @@
 """The journal of a run: the only truth about it.
 
 SQLite in WAL mode with synchronous=FULL: what ``append`` returned from is on the disk. One
-process writes events, the runner; anybody may read, and anybody may add a command.
+process writes events, the runner; anybody may add a command. Who only looks reads with
+``octotui.run.reading``.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
@@ -38,6 +40,8 @@ CREATE TABLE IF NOT EXISTS command (
 );
 """
 
+SELECT_EVENTS: Final = "SELECT seq, at, subject, kind, data FROM event"
+
 
 class JournalError(OctotuiError):
     """The journal cannot be written or read. A run stops before its next act."""
@@ -55,8 +59,59 @@ class Command:
     answer: str | None
 
 
-class Journal:
-    """A run's journal. ``redact`` masks secrets in everything that is written."""
+class JournalReads(ABC):
+    """What can be asked of a journal. Everything raises JournalError where it cannot be read."""
+
+    def __init__(self, path: Path, run_id: str) -> None:
+        self.path = path
+        self.run_id = run_id
+
+    @abstractmethod
+    def _rows(self, query: str, *values: object) -> Iterable[tuple[Any, ...]]: ...
+
+    def events(self, after: int = 0) -> Iterator[Event]:
+        """Events with a higher ``seq`` than ``after``, in order."""
+        for row in self._rows(f"{SELECT_EVENTS} WHERE seq > ? ORDER BY seq", after):
+            yield self._event(row)
+
+    def last(self, kind: str) -> Event | None:
+        """The newest event of a kind, without reading the others."""
+        rows = self._rows(f"{SELECT_EVENTS} WHERE kind = ? ORDER BY seq DESC LIMIT 1", kind)
+        return next((self._event(row) for row in rows), None)
+
+    def meta(self, key: str) -> Any:
+        """A value that ``set_meta`` wrote, or None."""
+        rows = self._rows("SELECT value FROM meta WHERE key = ?", key)
+        return next((self._value(value, f"its entry {key}") for (value,) in rows), None)
+
+    def pending_commands(self) -> list[Command]:
+        """Commands that the runner has not answered."""
+        return self._commands("WHERE answer IS NULL ORDER BY id")
+
+    def get_command(self, command_id: int) -> Command:
+        return self._commands("WHERE id = ?", command_id)[0]
+
+    def _commands(self, where: str, *values: object) -> list[Command]:
+        columns = "SELECT id, at, by, command, argument, answer FROM command "
+        return [Command(*row) for row in self._rows(columns + where, *values)]
+
+    def _event(self, row: tuple[Any, ...]) -> Event:
+        seq, at, subject, kind, data = row
+        return Event(seq, at, self.run_id, subject, kind, self._value(data, f"its event {seq}"))
+
+    def _value(self, text: str, what: str) -> Any:
+        try:
+            return json.loads(text)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise JournalError(
+                f"the journal {self.path} is damaged: {what} is not readable",
+                meaning="What it tells of the run is not to be relied on",
+                next_step=f"octotui bundle {self.run_id} saves what can still be read of it",
+            ) from error
+
+
+class Journal(JournalReads):
+    """A run's journal, to write into. ``redact`` masks secrets in everything that is written."""
 
     def __init__(
         self,
@@ -66,8 +121,7 @@ class Journal:
         redact: Callable[[str], str] = lambda text: text,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.path = path
-        self.run_id = run_id
+        super().__init__(path, run_id)
         self.redact = redact
         self._now = now
         try:
@@ -97,31 +151,6 @@ class Journal:
         self._seq += 1
         return Event(self._seq, at, self.run_id, subject, kind, json.loads(text))
 
-    def events(self, after: int = 0) -> Iterator[Event]:
-        """Events with a higher ``seq`` than ``after``, in order."""
-        try:
-            for seq, at, subject, kind, data in self._db.execute(
-                "SELECT seq, at, subject, kind, data FROM event WHERE seq > ? ORDER BY seq",
-                (after,),
-            ):
-                yield Event(seq, at, self.run_id, subject, kind, json.loads(data))
-        except sqlite3.Error as error:
-            raise _unusable(self.path, error) from error
-
-    def last(self, kind: str) -> Event | None:
-        """The newest event of a kind, without reading the others."""
-        try:
-            row = self._db.execute(
-                "SELECT seq, at, subject, kind, data FROM event WHERE kind = ? "
-                "ORDER BY seq DESC LIMIT 1",
-                (kind,),
-            ).fetchone()
-        except sqlite3.Error as error:
-            raise _unusable(self.path, error) from error
-        if row is None:
-            return None
-        return Event(row[0], row[1], self.run_id, row[2], row[3], json.loads(row[4]))
-
     def set_meta(self, key: str, value: object) -> None:
         try:
             self._db.execute(
@@ -130,14 +159,6 @@ class Journal:
             )
         except sqlite3.Error as error:
             raise _unusable(self.path, error) from error
-
-    def meta(self, key: str) -> Any:
-        """A value that ``set_meta`` wrote, or None."""
-        try:
-            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        except sqlite3.Error as error:
-            raise _unusable(self.path, error) from error
-        return json.loads(row[0]) if row else None
 
     def command(self, command: str, argument: str, by: str) -> int:
         """Adds a control command for the runner and returns its id."""
@@ -150,24 +171,16 @@ class Journal:
             raise _unusable(self.path, error) from error
         return cursor.lastrowid or 0
 
-    def pending_commands(self) -> list[Command]:
-        """Commands that the runner has not answered."""
-        return self._commands("WHERE answer IS NULL ORDER BY id")
-
-    def get_command(self, command_id: int) -> Command:
-        return self._commands("WHERE id = ?", command_id)[0]
-
-    def _commands(self, where: str, *values: object) -> list[Command]:
-        columns = "SELECT id, at, by, command, argument, answer FROM command "
-        try:
-            return [Command(*row) for row in self._db.execute(columns + where, values)]
-        except sqlite3.Error as error:
-            raise _unusable(self.path, error) from error
-
     def answer(self, command_id: int, answer: str) -> None:
         """Marks a command as taken, with the sentence that says what came of it."""
         try:
             self._db.execute("UPDATE command SET answer = ? WHERE id = ?", (answer, command_id))
+        except sqlite3.Error as error:
+            raise _unusable(self.path, error) from error
+
+    def _rows(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        try:
+            yield from self._db.execute(query, values)
         except sqlite3.Error as error:
             raise _unusable(self.path, error) from error
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Final
 
 from filelock import FileLock, Timeout
 
 from octotui.api.errors import OctotuiError
 from octotui.run.directory import RunDirectory
+
+if sys.platform != "win32":
+    import fcntl
+
+#: So much of a runner's last words is told, bytes.
+_LAST_WORDS: Final = 2000
 
 
 class RunnerRefused(OctotuiError):
@@ -25,12 +33,46 @@ def process_lock(run: RunDirectory) -> FileLock:
 
 
 def is_alive(run: RunDirectory) -> bool:
-    """Whether a runner works on this run now."""
+    """Whether a runner works on this run now. Only looks: it makes no file and no folder.
+
+    Raises OSError where the lock is there and cannot be looked at.
+    """
     try:
-        with process_lock(run).acquire(timeout=0):
-            return False
-    except Timeout:
-        return True
+        return _is_locked(run.path / "lock")
+    except (FileNotFoundError, NotADirectoryError):
+        return False  # no runner ever took it, or the run is gone
+
+
+if sys.platform == "win32":
+
+    def _is_locked(path: Path) -> bool:
+        path.stat()
+        try:
+            with FileLock(path).acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+
+else:
+
+    def _is_locked(path: Path) -> bool:
+        # Shared: two who look at the same time do not take each other for a runner.
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+
+def last_words(run: RunDirectory) -> str:
+    """The end of what the runner's process itself wrote; empty unless something is badly wrong."""
+    try:
+        with run.runner_log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_WORDS))
+            return file.read().decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
 
 
 def start(run: RunDirectory) -> None:

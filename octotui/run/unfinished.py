@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from octotui.api.errors import OctotuiError
 from octotui.run.directory import RunDirectory
-from octotui.run.journal import Journal, JournalError
+from octotui.run.journal import JournalError
 from octotui.run.lock import ClusterBusy
+from octotui.run.reading import ReadingJournal
 from octotui.upgrade.phases import FINAL
 
 
@@ -45,11 +46,8 @@ def refuse_unfinished(own_run: str, *, installation_id: str = "", cluster_url: s
 
 
 def _left_changed(run: RunDirectory, installation_id: str, cluster_url: str) -> bool:
-    journal = Journal(run.journal, run.run_id)
-    try:
-        state, plan = journal.last("state"), journal.last("plan")
-    finally:
-        journal.close()
+    journal = ReadingJournal(run.journal, run.run_id)
+    state, plan = journal.last("state"), journal.last("plan")
     if state is None or plan is None or state.data["to"] in FINAL or not state.data["changed"]:
         return False
     if installation_id:

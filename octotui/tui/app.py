@@ -23,6 +23,7 @@ from octotui.tui.replay import ReplayStore
 from octotui.tui.situation import Situation
 from octotui.tui.store import Store
 from octotui.tui.terminal_app import How, Leave, TerminalApp
+from octotui.tui.told import Told
 from octotui.upgrade.phases import FINAL
 
 if TYPE_CHECKING:
@@ -87,9 +88,7 @@ class Cockpit(TerminalApp):
         #: What is open below a replay: one comes back to it.
         self._below: tuple[Store | None, CockpitScreen | None] | None = None
         self._main: CockpitScreen | None = None
-        self._offered: tuple[object, ...] = ()
-        self._told: tuple[object, ...] = ()
-        self._answered = len(self.store.view.commands) if self.store else 0
+        self._told = Told(self, self.store.view if self.store else None)
 
     def get_default_screen(self) -> Screen[object]:
         if self.store is None:
@@ -109,6 +108,8 @@ class Cockpit(TerminalApp):
             self.call_after_refresh(memory.settle)
         self.set_interval(TICK, self._beat)
         self.set_interval(memory.FULL, memory.collect)
+        if isinstance(self.store, ReplayStore):
+            self._told.left_out(self.store.recording.lines_left_out)
 
     # --- the tick ------------------------------------------------------------------------------
 
@@ -136,7 +137,8 @@ class Cockpit(TerminalApp):
         more = store.poll()
         # Else it would follow a run of the past.
         if isinstance(store, Store) and store.up_to_date:
-            self._tell_answers(store)
+            self._told.fault(store)
+            self._told.answers(store.view)
             self._follow(store.situation)
         return more
 
@@ -173,7 +175,7 @@ class Cockpit(TerminalApp):
         if view is None or self._main is None:
             return
         if self.screen is not self._main:
-            self._tell_once(situation)
+            self._told.waits(situation)
             return
         if (place := place_of(situation)) != self._main.PLACE:
             self._main = self._screen_for(place)
@@ -181,27 +183,8 @@ class Cockpit(TerminalApp):
                 self.push_screen(self._main)  # Textual does not switch the screen it began with
             else:
                 self.switch_screen(self._main)
-        elif place == "run" and possible.decide(situation) and _offer(situation) != self._offered:
-            self._offered = self._told = _offer(situation)
+        elif place == "run" and self._told.offers(situation):
             self.push_screen(DecisionScreen())
-
-    def _tell_once(self, situation: Situation) -> None:
-        """Says to a person who looks at something else that the run waits."""
-        offer = _offer(situation)
-        if possible.decide(situation) and offer not in (self._told, self._offered):
-            self._told = offer
-            self.notify("The run waits for you.", severity="warning", timeout=10)
-
-    def _tell_answers(self, store: Store) -> None:
-        commands = store.view.commands
-        for command in commands[self._answered :]:
-            refused = command["answer"].startswith("refused: ")
-            self.notify(
-                command["answer"].removeprefix("refused: "),
-                title=f"{command['command']} ({command['by']})" + (": refused" if refused else ""),
-                severity="error" if refused else "information",
-            )
-        self._answered = len(commands)
 
     def _screen_for(self, place: str) -> CockpitScreen:
         from octotui.tui.screens.plan import PlanScreen
@@ -219,48 +202,60 @@ class Cockpit(TerminalApp):
 
     def open_run(self, run: RunDirectory) -> None:
         """Attaches to a run, above the home screen."""
-        self.store = Store(run, self._now)
-        self._answered = len(self.store.view.commands)
-        self._offered = ()
-        self._main = self._screen_for(place_of(self.store.situation))
+        self.run_worker(self._open(run, self.screen), exclusive=True, group="open")
+
+    async def _open(self, run: RunDirectory, home: Screen[object]) -> None:
+        try:
+            store = await asyncio.to_thread(Store, run, self._now)
+        except OctotuiError as error:
+            self.notify(str(error), title=f"{run.run_id}: not opened", severity="error")
+            return
+        if self.store is not None or self.screen is not home:
+            self.notify(f"{run.run_id} is in the list of runs: you went elsewhere meanwhile.")
+            return
+        self.store = store
+        self._told = Told(self, store.view)
+        self._main = self._screen_for(place_of(store.situation))
         self.push_screen(self._main)
 
     async def begin(self, profile: Path) -> None:
         """Starts a run of that profile: facts, checks and a plan, which waits for approval."""
+        home = self.screen
         try:
             run = await asyncio.to_thread(begin, profile)
-        except OctotuiError as error:
+        except (OctotuiError, OSError) as error:
             self.notify(str(error), title=f"{profile.stem}: not begun", severity="error")
         else:
-            self.open_run(run)
+            await self._open(run, home)
 
-    async def take_up(self) -> None:
-        """Starts a process that goes on with the open run."""
-        store = self.store
-        assert isinstance(store, Store), "a run is open"
+    async def take_up(self, store: Store) -> None:
+        """Starts a process that goes on with that run, whatever is open by then."""
         try:
             await asyncio.to_thread(take_up, store.run)
-        except OctotuiError as error:
+        except (OctotuiError, OSError) as error:
             self.notify(str(error), title="Not taken up", severity="error")
         else:
             store.alive = True
 
     def replay(self, run: RunDirectory) -> None:
         """Plays a run again, above what is open; back leads there."""
-        self.run_worker(self._replay(run), exclusive=True, group="replay")
+        self.run_worker(self._replay(run, self.screen), exclusive=True, group="replay")
 
-    async def _replay(self, run: RunDirectory) -> None:
+    async def _replay(self, run: RunDirectory, below: Screen[object]) -> None:
+        store = self.store
         try:
             recording = await asyncio.to_thread(load, run, self._now)
         except OctotuiError as error:
             self.notify(str(error), title="No replay", severity="error")
             return
-        if isinstance(self.store, ReplayStore):
+        if isinstance(store, ReplayStore) or self.store is not store or self.screen is not below:
+            self.notify("The replay was not opened: you went elsewhere meanwhile.")
             return
-        self._below = (self.store, self._main)
+        self._below = (store, self._main)
         self.store = ReplayStore(run, recording)
         self._main = self._screen_for("run")
         self.push_screen(self._main)
+        self._told.left_out(recording.lines_left_out)
 
     def move_replay(self, move: str) -> None:
         """Moves the clock of the replay, and shows at once where that is."""
@@ -280,7 +275,6 @@ class Cockpit(TerminalApp):
             self.notify(f"q leaves {goes_on if isinstance(self.store, Store) else 'the replay'}.")
             return
         if own and self.store is not None:
-            self.store.close()
             self.store = self._main = None
         self.pop_screen()
 
@@ -301,9 +295,3 @@ class Cockpit(TerminalApp):
 
     async def action_quit(self) -> None:
         self.leave()
-
-
-def _offer(situation: Situation) -> tuple[object, ...]:
-    """What tells one decision from the next."""
-    view = situation.view
-    return (view.state, view.state_since, situation.alive) if view else ()

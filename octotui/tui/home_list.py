@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import tomllib
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from octotui.api.errors import OctotuiError
-from octotui.profile.find import profile_folders
+from octotui.profile.find import profile_files
+from octotui.profile.plain import read_plain
 from octotui.run.directory import RunDirectory
-from octotui.run.journal import Journal
 from octotui.run.process import is_alive
+from octotui.run.reading import ReadingJournal
 from octotui.tui.widgets.phases import expectations, phases_now, remaining
 from octotui.tui.words import SERVING_MARKS
 from octotui.upgrade.phases import BY_NAME, WAITING
-from octotui.view import RunView
+from octotui.view import RunView, take
 
 #: So many of the newest runs are listed.
-NEWEST = 50
+NEWEST: Final = 50
+
+#: A run that could not be read is tried again after so long, seconds.
+PATIENCE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,33 +94,48 @@ class ProfileRow:
 
 
 class HomeList:
-    """Reads both lists. Journals are read on from where they were left the last time."""
+    """Reads both lists. Journals are read on from where they were left the last time.
+
+    ``unreadable``: how many of the newest runs cannot be read, and are not listed therefore.
+    """
 
     def __init__(self) -> None:
+        self.unreadable = 0
         self._views: dict[RunDirectory, RunView] = {}
         self._read_at: dict[RunDirectory, tuple[float, ...]] = {}
+        self._again_at: dict[RunDirectory, float] = {}
 
     def read(self, now: float) -> tuple[list[ProfileRow], list[RunRow]]:
-        """Profiles by name; runs that wait for a person first, those that work, then the newest."""
+        """Profiles by name; runs that wait for a person first, those that work, then the newest.
+
+        Raises OSError where the folder of runs cannot be read.
+        """
         newest = list(RunDirectory.all())[-NEWEST:][::-1]
         known = [row for row in (self._run(run, now) for run in newest) if row is not None]
-        profiles = [_profile(path, known) for path in _profile_files()]
+        self.unreadable = sum(run in self._again_at for run in newest)
+        profiles = [_profile(path, known) for path in profile_files()]
         return profiles, sorted(known, key=lambda row: (not row.waits, not row.alive))
 
     def _run(self, run: RunDirectory, now: float) -> RunRow | None:
+        if now < self._again_at.get(run, now):
+            return None
+        try:
+            row = self._read(run, now)
+        # What is wrong with it is told when it is opened.
+        except (OctotuiError, OSError, LookupError, TypeError, ValueError, AttributeError):
+            self._views.pop(run, None)
+            self._read_at.pop(run, None)
+            self._again_at[run] = now + PATIENCE
+            return None
+        self._again_at.pop(run, None)
+        return row
+
+    def _read(self, run: RunDirectory, now: float) -> RunRow:
         view = self._views.setdefault(run, RunView())
-        alive = is_alive(run)
-        if alive or self._read_at.get(run) != _touched(run):
-            touched = _touched(run)
-            try:
-                journal = Journal(run.journal, run.run_id)
-                try:
-                    for event in journal.events(view.seq):
-                        view.apply(event)
-                finally:
-                    journal.close()
-            except OctotuiError:
-                return None  # a broken journal is told when it is opened
+        alive, touched = is_alive(run), _touched(run)
+        if alive or self._read_at.get(run) != touched:
+            for event in ReadingJournal(run.journal, run.run_id).events(view.seq):
+                take(view, event)
             self._read_at[run] = touched
         return _row(run, view, alive, now)
 
@@ -162,26 +183,22 @@ def _stands(view: RunView) -> list[str]:
 
 
 def _touched(run: RunDirectory) -> tuple[float, ...]:
-    """When the journal's files were written last."""
-    paths = (run.journal, run.journal.with_name("run.db-wal"))
-    return tuple(path.stat().st_mtime for path in paths if path.is_file())
-
-
-def _profile_files() -> list[Path]:
-    return sorted(
-        (path for folder in profile_folders() if folder.is_dir() for path in folder.glob("*.toml")),
-        key=lambda path: path.stem,
-    )
+    """When the journal's files were written last; either of them may be gone by now."""
+    times = []
+    for path in (run.journal, run.journal.with_name("run.db-wal")):
+        with suppress(OSError):
+            times.append(path.stat().st_mtime)
+    return tuple(times)
 
 
 def _profile(path: Path, runs: list[RunRow]) -> ProfileRow:
-    own = str(path.resolve())
+    own = os.path.realpath(path)
     last = next((row for row in runs if row.profile == own), None)
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-        url = str(data.get("octopus", {}).get("url", "")).rstrip("/")
-        nodes = tuple(str(node.get("name", "?")) for node in data.get("nodes", ()))
-    except (OSError, ValueError, AttributeError) as error:
-        return ProfileRow(path, "", (), last, f"cannot be read: {error}")
-    same = (row for row in runs if row.alive and (row.profile == own or row.cluster == url))
-    return ProfileRow(path, url, nodes, last, running=next(same, None))
+    read = read_plain(path)
+    same = (
+        row
+        for row in runs
+        if row.alive and (row.profile == own or (read.url and row.cluster == read.url))
+    )
+    names = tuple(name for name, _ in read.nodes)
+    return ProfileRow(path, read.url, names, last, read.fault, next(same, None))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -14,10 +15,15 @@ from typing import Any, Final, Literal, TypeAlias
 from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
 from octotui.run.directory import RunDirectory
-from octotui.run.journal import Journal
 from octotui.run.process import is_alive
+from octotui.run.reading import ReadingJournal
 from octotui.tui.log_tail import LogLine, LogTail
+from octotui.tui.store import KEPT_LINES
 from octotui.upgrade.phases import FINAL, POINT_OF_NO_RETURN, WAITING
+from octotui.view import RunView, take
+
+#: The view is kept after each so many events: no way, back or forth, folds more than that.
+_KEPT_EACH: Final = 2000
 
 MomentKind: TypeAlias = Literal["phase", "no return", "failed", "waits", "decision", "end"]
 
@@ -34,13 +40,23 @@ class Moment:
 class Recording:
     """Events and log lines of one run. ``begin`` and ``end`` are epoch seconds.
 
-    A clock that was set back while the run worked is no way back here: what was written later is
-    shown later.
+    ``lines`` are the newest; ``lines_left_out`` were written before them. A clock that was set back
+    while the run worked is no way back here: what was written later is shown later. To make one of
+    a long run takes a while: not for an event loop. Raises OctotuiError where an event is not
+    understood.
     """
 
-    def __init__(self, events: list[Event], lines: list[LogLine], until: float = 0.0) -> None:
+    def __init__(
+        self,
+        events: list[Event],
+        lines: list[LogLine],
+        until: float = 0.0,
+        lines_left_out: int = 0,
+    ) -> None:
         self.events = events
         self.lines = lines
+        self.lines_left_out = lines_left_out
+        self._views = _views(events)
         self._event_times = list(accumulate((event.at for event in events), max))
         self._line_times = list(accumulate((_seconds(line.at) for line in lines), max))
         self.begin = self._event_times[0]
@@ -50,6 +66,14 @@ class Recording:
             for event, at in zip(events, self._event_times, strict=True)
             for moment in _moments(event, at)
         ]
+
+    def kept_before(self, count: int) -> int:
+        """After how many events, of ``count`` at most, there is a view to go on from."""
+        return count // _KEPT_EACH * _KEPT_EACH
+
+    def view_after(self, kept: int) -> RunView:
+        """The view after so many events as ``kept_before`` told, to go on from."""
+        return self._views[kept // _KEPT_EACH].copy()
 
     def events_until(self, at: float) -> int:
         """How many events there were at that time."""
@@ -85,26 +109,46 @@ def load(run: RunDirectory, now: Callable[[], float] = time.time) -> Recording:
 
     Raises OctotuiError.
     """
-    journal = Journal(run.journal, run.run_id)
-    try:
-        events = list(journal.events())
-    finally:
-        journal.close()
+    events = list(ReadingJournal(run.journal, run.run_id).events())
     if not events:
         raise OctotuiError(
             f"run {run.run_id} has written nothing yet",
             meaning="There is nothing to play",
             next_step=f"octotui attach {run.run_id}",
         )
-    return Recording(events, _lines(run), now() if is_alive(run) else 0.0)
+    lines, left_out = _lines(run)
+    return Recording(events, lines, now() if _may_live(run) else 0.0, left_out)
 
 
-def _lines(run: RunDirectory) -> list[LogLine]:
+def _may_live(run: RunDirectory) -> bool:
+    try:
+        return is_alive(run)
+    except OSError:
+        return False
+
+
+def _lines(run: RunDirectory) -> tuple[list[LogLine], int]:
+    """The newest lines of the logs, and how many there are before them."""
     tail = LogTail(run.logs)
-    lines = tail.poll()
-    while tail.behind:
-        lines += tail.poll()
-    return lines
+    kept: deque[LogLine] = deque(maxlen=KEPT_LINES)
+    count, more = 0, True
+    while more:
+        lines = tail.poll()
+        kept.extend(lines)
+        count += len(lines)
+        more = tail.behind
+    return list(kept), count - len(kept)
+
+
+def _views(events: Sequence[Event]) -> list[RunView]:
+    """The views after none of the events, and after each so many of them."""
+    view = RunView()
+    kept = [view.copy()]
+    for count, event in enumerate(events, 1):
+        take(view, event)
+        if count % _KEPT_EACH == 0:
+            kept.append(view.copy())
+    return kept
 
 
 @lru_cache(maxsize=4096)

@@ -11,7 +11,6 @@ from octotui.run.directory import RunDirectory
 from octotui.tui.log_tail import LogLine
 from octotui.tui.recording import Recording
 from octotui.tui.situation import Situation
-from octotui.tui.store import KEPT_LINES
 from octotui.view import RunView
 
 #: Steps of seeking, seconds of the run.
@@ -122,8 +121,8 @@ class ReplayStore:
         return False  # there is nothing to be read on at once
 
     def lines_after(self, count: int) -> list[LogLine]:
-        """Log lines of all nodes after the first ``count``, the newest hundred thousand."""
-        return self.recording.lines[max(count, self.line_count - KEPT_LINES) : self.line_count]
+        """Log lines of all nodes after the first ``count``."""
+        return self.recording.lines[count : self.line_count]
 
     def lines_gone(self, count: int) -> list[LogLine]:
         """Of the first ``count`` log lines those that have not come yet: the clock went back."""
@@ -135,9 +134,6 @@ class ReplayStore:
     async def send(self, command: str, argument: str) -> None:
         """Raises OctotuiError: what is over cannot be steered."""
         raise OctotuiError(f"this is a replay: {command} was not sent")
-
-    def close(self) -> None:
-        self.clock.pause()
 
     # --- moving the clock ----------------------------------------------------------------------
 
@@ -177,9 +173,10 @@ class ReplayStore:
                 self.clock.seek(then - _BEFORE)
 
     def _fold(self, count: int) -> None:
-        """The view after that many events. There is no way back but from the beginning."""
-        if count < self._applied:
-            self.view, self._applied = RunView(), 0
+        """The view after that many events; the recording shortens the way there."""
+        kept = self.recording.kept_before(count)
+        if not kept <= self._applied <= count:
+            self.view, self._applied = self.recording.view_after(kept), kept
         for event in self.recording.events[self._applied : count]:
             self.view.apply(event)
         self._applied = count

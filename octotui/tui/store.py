@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import islice
 
-from octotui.run.control import check_command
+from octotui.api.errors import OctotuiError
+from octotui.run.control import give_command
 from octotui.run.directory import RunDirectory
-from octotui.run.journal import Journal
-from octotui.run.process import is_alive
+from octotui.run.journal import JournalError
+from octotui.run.process import is_alive, last_words
+from octotui.run.reading import ReadingJournal
 from octotui.tui.log_tail import LogLine, LogTail
 from octotui.tui.situation import Situation
-from octotui.view import RunView
+from octotui.view import RunView, take
 
-#: Whether the runner lives is looked at this often, seconds: the look takes its lock for a moment.
+#: Whether the runner lives is looked at this often, seconds: the look opens its lock.
 ALIVE_PAUSE = 1.0
 
 #: Events that a poll takes in at most: between polls the loop serves keys and the terminal.
@@ -30,7 +32,9 @@ KEPT_LINES = 100_000
 class Store:
     """One run. ``poll`` takes in what is new; everything else only looks at it.
 
-    Made, it knows the whole journal; of the logs their beginning.
+    Made, it knows the whole journal; of the logs their beginning. A long journal takes a while:
+    not for an event loop. Raises OctotuiError where it cannot be read; what becomes unreadable
+    later is said in ``fault``, and the view stays as it was.
     """
 
     def __init__(self, run: RunDirectory, now: Callable[[], float] = time.time) -> None:
@@ -40,14 +44,17 @@ class Store:
         self.now = now
         self.heard = now()
         self._asked = 0.0
-        self._journal = Journal(run.journal, run.run_id)
+        self._journal = ReadingJournal(run.journal, run.run_id)
         self._tail = LogTail(run.logs)
         self._lines: deque[LogLine] = deque(maxlen=KEPT_LINES)
         self.line_count = 0
         #: Whether the view is of now: it is not where the journal has more than a poll takes in.
         self.up_to_date = False
+        self.fault: OctotuiError | None = None
         while not self.up_to_date:
             self.poll()
+            if self.fault is not None:
+                raise self.fault
         self.first_seq = self.view.seq
 
     @property
@@ -57,7 +64,8 @@ class Store:
     def poll(self) -> bool:
         """Takes in what is new, a bounded part of it; True where there is more.
 
-        Lines come once the journal has been read to its end. Microseconds while there is nothing.
+        Lines come once the journal has been read to its end. Less than a millisecond while there
+        is nothing.
         """
         if self.now() - self._asked >= ALIVE_PAUSE:
             self._look_for_life()
@@ -71,10 +79,17 @@ class Store:
 
     def _read_events(self) -> int:
         """Folds the next events into the view; how many there were."""
-        # A list: the journal is let go of before anything is done with them.
-        events = list(islice(self._journal.events(self.view.seq), EVENTS))
-        for event in events:
-            self.view.apply(event)
+        if self.fault is not None and not isinstance(self.fault, JournalError):
+            return 0  # an event was not understood: what comes after it would be guesswork
+        events = []
+        try:
+            for event in self._journal.next_events(self.view.seq, EVENTS):
+                take(self.view, event)
+                events.append(event)
+        except OctotuiError as error:
+            self.fault = error
+            return 0
+        self.fault = None
         if any(event.kind in ("run.started", "run.resumed") for event in events):
             self._look_for_life()
         if events:
@@ -83,7 +98,8 @@ class Store:
 
     def _look_for_life(self) -> None:
         self._asked = self.now()
-        self.alive = is_alive(self.run)
+        with suppress(OSError):  # it cannot be told now: as it was
+            self.alive = is_alive(self.run)
 
     def lines_after(self, count: int) -> list[LogLine]:
         """Log lines of all nodes after the first ``count``, as far as they are kept."""
@@ -97,25 +113,11 @@ class Store:
 
     def last_words(self) -> str:
         """What a runner that died said at last."""
-        if not self.run.runner_log.is_file():
-            return ""
-        return self.run.runner_log.read_text(errors="replace").strip()[-2000:]
+        return last_words(self.run)
 
     async def send(self, command: str, argument: str) -> None:
         """Puts a control command into the journal; its answer comes as an event.
 
         Raises OctotuiError. A durable write takes milliseconds: it is done in a thread.
         """
-        check_command(command, argument)
-        await asyncio.to_thread(_send, self.run, command, argument)
-
-    def close(self) -> None:
-        self._journal.close()
-
-
-def _send(run: RunDirectory, command: str, argument: str) -> None:
-    journal = Journal(run.journal, run.run_id)
-    try:
-        journal.command(command, argument, getpass.getuser())
-    finally:
-        journal.close()
+        await asyncio.to_thread(give_command, self.run, command, argument)

@@ -79,7 +79,7 @@ def home(*, empty: bool) -> Iterator[Cockpit]:
     now = runs[0].now if runs else lambda: 1_760_000_000.0
     with (
         mock.patch.dict(os.environ, OCTOTUI_STATE_DIR="state"),
-        mock.patch("octotui.tui.home_list.profile_folders", return_value=(Path("profiles"),)),
+        mock.patch("octotui.profile.find.profile_folders", return_value=(Path("profiles"),)),
         mock.patch("octotui.tui.glance.answers", _answers),
     ):
         yield Cockpit(now=now, environment=COLOURFUL, settings=Settings(mouse=False))

@@ -34,7 +34,7 @@ name = "OCTO1"
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with one profile, and a state folder with no run yet."""
     monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setattr("octotui.tui.home_list.profile_folders", lambda: (Path("profiles"),))
+    monkeypatch.setattr("octotui.profile.find.profile_folders", lambda: (Path("profiles"),))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "profiles").mkdir()
     (tmp_path / "profiles" / "prod-eu.toml").write_text(PROFILE)

@@ -47,7 +47,6 @@ def test_a_poll_takes_in_a_bounded_part_of_the_journal_and_says_that_there_is_mo
         taken = len(applied)
     assert store.up_to_date
     assert applied == list(range(before + 1, before + 3 * EVENTS + 8))
-    store.close()
 
 
 def test_a_store_knows_the_whole_journal_when_it_is_made(run: Recorded) -> None:
@@ -55,7 +54,6 @@ def test_a_store_knows_the_whole_journal_when_it_is_made(run: Recorded) -> None:
     store = Store(run.run)
     assert store.up_to_date
     assert store.first_seq == store.view.seq == run.journal.last("step.progress").seq
-    store.close()
 
 
 def test_lines_that_came_meanwhile_are_handed_out_once(run: Recorded) -> None:
@@ -72,4 +70,3 @@ def test_lines_that_came_meanwhile_are_handed_out_once(run: Recorded) -> None:
         found += store.lines_after(seen)
         seen = store.line_count
     assert [line.text for line in found if line.node == "OCTO1"][-5000:] == written
-    store.close()

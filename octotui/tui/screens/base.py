@@ -168,12 +168,13 @@ class CockpitScreen(Screen[Any]):
     async def _steer(self, command: Command) -> None:
         from octotui.tui.screens.confirm import Confirm
 
-        view = self.store.view
+        store = self.store
+        view = store.view
         state, argument = (view.state, view.state_since), command.argument(view)
         # The plan's screen is itself the confirmation: it says all that approving leads to.
         if command.id == "run.approve" or await self.app.push_screen_wait(Confirm(command, view)):
-            if (self.store.view.state, self.store.view.state_since) == state:
-                await self._send(command, argument)
+            if self.app.store is store and (view.state, view.state_since) == state:
+                await self._send(store, command, argument)
             else:
                 self._moved_on()
 
@@ -184,21 +185,22 @@ class CockpitScreen(Screen[Any]):
         """The choice names what each hold leaves behind: it is the confirmation, too."""
         from octotui.tui.screens.hold_before import HoldBefore
 
-        phase = await self.app.push_screen_wait(HoldBefore(self.store.view))
-        if phase and phase in phases_ahead(self.store.view):
-            await self._send(BY_ID["run.hold-before"], phase)
+        store = self.store
+        phase = await self.app.push_screen_wait(HoldBefore(store.view))
+        if phase and self.app.store is store and phase in phases_ahead(store.view):
+            await self._send(store, BY_ID["run.hold-before"], phase)
         elif phase:
             self._moved_on()
 
     def _moved_on(self) -> None:
         self.app.notify("The run has moved on meanwhile; nothing was sent.", title="Not sent")
 
-    async def _send(self, command: Command, argument: str) -> None:
-        store = self.store
+    async def _send(self, store: Store | ReplayStore, command: Command, argument: str) -> None:
+        """Sends it to the run that it was confirmed for, whatever is open by then."""
         try:
             await store.send(command.control, argument)
-            if not store.alive:
-                await self.app.take_up()
+            if isinstance(store, Store) and not store.alive:
+                await self.app.take_up(store)
         except OctotuiError as error:
             self.app.notify(str(error), title=f"{command.title}: not done", severity="error")
 
@@ -208,8 +210,10 @@ class CockpitScreen(Screen[Any]):
     async def _resume(self) -> None:
         from octotui.tui.screens.confirm import Confirm
 
-        if await self.app.push_screen_wait(Confirm(BY_ID["run.resume"], self.store.view)):
-            await self.app.take_up()
+        store = self.store
+        confirmed = await self.app.push_screen_wait(Confirm(BY_ID["run.resume"], store.view))
+        if confirmed and isinstance(store, Store):
+            await self.app.take_up(store)
 
     def action_move_replay(self, move: str) -> None:
         self.app.move_replay(move)

@@ -41,7 +41,7 @@ class HomeScreen(CockpitScreen):
         self._runs: list[RunRow] = []
         self._due = self._ask_due = 0.0
         self._reading = self._asking = self._filled = False
-        self._filter = ""
+        self._filter = self._fault = ""
 
     def compose(self) -> ComposeResult:
         yield Line(classes="head", id="home-head")
@@ -71,13 +71,20 @@ class HomeScreen(CockpitScreen):
 
     async def _read(self) -> None:
         """Old journals are folded in a thread; only those that changed are read again."""
+        fault = ""
         try:
             lists = await asyncio.to_thread(self._list.read, self.app.now())
+        except (OctotuiError, OSError) as error:
+            fault = str(error)
+        else:
+            self._profiles, self._runs = lists
+            self._fill()
         finally:
             self._reading = False
             self._due = time.monotonic() + PAUSE
-        self._profiles, self._runs = lists
-        self._fill()
+        if fault and fault != self._fault:
+            self.app.notify(fault, title="The lists cannot be read", severity="error", timeout=15)
+        self._fault = fault
 
     async def _ask(self) -> None:
         """Has a child ask every cluster once, and shows the answers as they come."""
@@ -97,7 +104,9 @@ class HomeScreen(CockpitScreen):
         if not self.is_attached:
             return  # it was left while something was read
         now = self.app.now()
-        self.query_one("#home-head", Line).say(home_text.head_text(self._runs))
+        self.query_one("#home-head", Line).say(
+            home_text.head_text(self._runs, self._list.unreadable)
+        )
         self._list_profiles(now)
         widths = home_text.run_widths(self._runs)
         runs = [(r.run.run_id, home_text.run_line(r, now, widths), r.cluster) for r in self._runs]

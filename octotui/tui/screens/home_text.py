@@ -46,12 +46,15 @@ NO_PROFILE: Final = (
 NO_RUN: Final = "No run yet. enter on a profile checks its cluster and plans an upgrade."
 
 
-def head_text(runs: Sequence[RunRow]) -> Content:
+def head_text(runs: Sequence[RunRow], unreadable: int = 0) -> Content:
+    """``unreadable``: how many runs are not listed because nothing can be read of them."""
     alive = sum(row.alive for row in runs)
     waiting = sum(row.waits for row in runs)
     text = Content.assemble((f" octotui {octotui.__version__} ", "bold"), f"  {alive} running")
     if waiting:
         text += Content.styled(f"  ! {waiting} waiting for a person", "bold $warning")
+    if unreadable:
+        text += Content.styled(f"  ✗ {unreadable} cannot be read: octotui runs", "bold $error")
     return text
 
 
