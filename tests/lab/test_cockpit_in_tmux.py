@@ -5,9 +5,11 @@ What happened is judged by the lab's ground truth, not by what the screen says.
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,7 +19,7 @@ import pytest
 
 from octotui.run.directory import RunDirectory
 from octotui.run.process import is_alive
-from tests.command_line import OCTOTUI, Lab, lab_up
+from tests.command_line import OCTOTUI, Lab, lab_up, octotui
 
 INSTALLED, TARGET = "2025.2.13071", "2025.4.10428"
 
@@ -82,6 +84,14 @@ def terminal(
     opened = Terminal(tmp_path, getattr(request, "param", (80, 24)))
     yield opened
     opened.close()
+    end_runners()
+
+
+def end_runners() -> None:
+    """After a failure a run would wait for a person for ever."""
+    for row in json.loads(octotui("runs", "--json").stdout):
+        if row["alive"]:
+            os.kill(row["pid"], signal.SIGKILL)
 
 
 def assert_cluster(lab: Lab, version: str, upgrades: int) -> None:
