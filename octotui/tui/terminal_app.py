@@ -65,8 +65,8 @@ class TerminalApp(App[Leave]):
     def on_mount(self) -> None:
         if not self.is_headless:
             exit_on_loss(self._lost)
-        for fault in self.settings.faults:
-            self.notify(fault, title="Settings", severity="warning", timeout=15)
+        if faults := self.settings.faults:
+            self.notify("\n".join(faults), title="Settings", severity="warning", timeout=15)
 
     def _lost(self, code: int) -> None:
         """The terminal is gone, or the process is told to end."""
