@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,10 +42,16 @@ def settings_file() -> Path:
 def read_settings(path: Path) -> Settings:
     """The settings of that file; the defaults without one. A fault is told, and changes nothing."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return Settings()
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        return Settings(faults=(f"{path} cannot be read: {error}",))
+    import tomllib  # most have no such file, and the first picture does without
+
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         return Settings(faults=(f"{path} cannot be read: {error}",))
     return _checked(path, data)
 

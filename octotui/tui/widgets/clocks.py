@@ -24,13 +24,16 @@ _PARTS: Final = 6
 
 
 class _Part(Widget):
-    """A few cells that are sent by themselves."""
+    """A few cells that are sent by themselves, in the styles of ``clocks``.
 
-    COMPONENT_CLASSES = set(STYLES)
-    DEFAULT_CSS = "_Part { height: 1; width: 0; " + CSS + "}"
+    Without styles of its own: Textual works them out for each widget that has some.
+    """
 
-    def __init__(self) -> None:
+    DEFAULT_CSS = "_Part { height: 1; width: 0; }"
+
+    def __init__(self, clocks: Widget) -> None:
         super().__init__()
+        self._clocks = clocks
         self._piece: Piece = ("", "plain")
 
     def say(self, piece: Piece) -> None:
@@ -42,7 +45,7 @@ class _Part(Widget):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        return strip(self, [self._piece], self.size.width)
+        return strip(self._clocks, [self._piece], self.size.width)
 
 
 class Clocks(Widget):
@@ -52,11 +55,14 @@ class Clocks(Widget):
     each, where a line of one widget would be sent from its left edge on.
     """
 
-    DEFAULT_CSS = "Clocks { height: 1; padding: 0 1; layout: horizontal; overflow: hidden; }"
+    COMPONENT_CLASSES = set(STYLES)
+    DEFAULT_CSS = (
+        "Clocks { height: 1; padding: 0 1; layout: horizontal; overflow: hidden; " + CSS + "}"
+    )
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._parts = [_Part() for _ in range(_PARTS * len(_CLOCKS))]
+        self._parts = [_Part(self) for _ in range(_PARTS * len(_CLOCKS))]
         self._told: tuple[RunView, float] | None = None
 
     def compose(self) -> ComposeResult:
