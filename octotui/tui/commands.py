@@ -7,7 +7,8 @@ command that steers a run says in words what it will leave behind, before it is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Literal, TypeAlias
 
 from textual.binding import Binding, BindingType
@@ -23,6 +24,9 @@ Of: TypeAlias = Literal["any", "live", "replay"]
 EVERYWHERE: Final = ("home", "plan", "run", "node", "kept-log", "decision", "report")
 _LOGS: Final = ("run", "node", "kept-log")
 
+#: It is about one node: the table's own says nothing and sends nothing, see ``leaving_out``.
+LEAVE_OUT: Final = "run.leave-out"
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -32,6 +36,7 @@ class Command:
     its help. ``control`` is the journal's word for a command that steers the run; those have a
     ``consequence``, perhaps an ``argument``, and, where it cannot be taken back, a ``word`` that
     has to be typed. ``condition`` says when it can be done, of runs that it is ``of`` at all.
+    ``node``: the one that it is about, where it was made for one.
     """
 
     id: str
@@ -47,6 +52,7 @@ class Command:
     argument: Callable[[RunView], str] = leaves.nothing
     listed: bool = True
     of: Of = "any"
+    node: str = ""
 
     def fits(self, situation: Situation) -> bool:
         """Whether it is of such a run at all: a replay has no command that acts on the run."""
@@ -112,11 +118,12 @@ COMMANDS: Final = (
     ),
     _steer(
         "release", "R", "go on", "Go on after a hold.", _RUN, when.release, leaves.release,
+        leaves.no_return_word,
     ),
     Command(
         "run.release-all", "D", "drop holds", "Drop every hold that is ahead.", ("run", "node"),
         "steer('release-all')", when.release_all, "release", leaves.release_all,
-        argument=leaves.every, of="live",
+        leaves.dropped_hold_word, leaves.every, of="live",
     ),
     _steer(
         "retry", "r", "retry", "Do again what failed, after looking at what was done.",
@@ -124,7 +131,7 @@ COMMANDS: Final = (
     ),
     _steer(
         "leave-out", "L", "leave out", "Go on without the node that failed.",
-        _RUN, when.leave_out, leaves.leave_out, leaves.failed_node, leaves.failed_node,
+        _RUN, when.leave_out, leaves.leave_out_one,
     ),
     _steer(
         "hold", "h", "hold", "Stop before the next phase and wait.",
@@ -140,7 +147,8 @@ COMMANDS: Final = (
     ),
     Command(
         "run.resume", "u", "take up", "Start a new process that takes the run up where it stopped.",
-        ("plan", *_RUN), "resume", when.resume, consequence=leaves.resume, of="live",
+        ("plan", *_RUN), "resume", when.resume, consequence=leaves.resume,
+        word=leaves.no_return_word, of="live",
     ),
     # --- a replay's clock ----------------------------------------------------------------------
     _replay("play", "space", "play or pause", "Let the replayed time run, or stop it."),
@@ -191,7 +199,7 @@ COMMANDS: Final = (
     ),
     Command(
         "run.open", "v", "look at the run", "The nodes, steps and logs of the run that ended.",
-        ("report",), "look", when.always,
+        ("report",), "look", when.planned,
     ),
     Command(
         "run.replay", "P", "replay", "Play the run again, from its beginning, on one clock.",
@@ -257,7 +265,7 @@ COMMANDS: Final = (
     Command(
         "bundle", "b", "bundle", "Make a support bundle: one file with all that is known of the "
         "run, secrets masked.",
-        ("plan", "run", "node", "decision", "report"), "bundle", when.opened,
+        ("plan", "run", "node", "decision", "report"), "bundle", when.bundle,
     ),
     Command(
         "copy", "y", "copy", "Copy what this screen says, into the clipboard and a file.",
@@ -306,9 +314,29 @@ def command_of(place: str, action: str, parameters: tuple[object, ...]) -> Comma
     return next((c for c in commands_of(place) if c.action == called), None)
 
 
+def leaving_out(node: str) -> Command:
+    """Leaving out that node: what is asked for, typed and sent is its name and no other."""
+    return replace(
+        BY_ID[LEAVE_OUT],
+        title=f"leave out {node}",
+        node=node,
+        consequence=partial(leaves.leave_out, node=node),
+        word=lambda view: node,
+        argument=lambda view: node,
+    )
+
+
 def choices(situation: Situation) -> list[Command]:
-    """What a person can decide now, the harmless first."""
-    return [c for c in COMMANDS if "decision" in c.places and _decides(c) and c.possible(situation)]
+    """What a person can decide now, the harmless first; leaving out once a node that failed."""
+    found: list[Command] = []
+    for command in COMMANDS:
+        if not ("decision" in command.places and _decides(command) and command.possible(situation)):
+            continue
+        if command.id == LEAVE_OUT and situation.view is not None:
+            found += [leaving_out(node) for node in when.leavable_nodes(situation.view)]
+        else:
+            found.append(command)
+    return found
 
 
 def _decides(command: Command) -> bool:

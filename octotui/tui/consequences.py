@@ -5,12 +5,19 @@ from __future__ import annotations
 from octotui.tui.possible import leavable_nodes
 from octotui.tui.words import duration, phase_title
 from octotui.upgrade.phases import BY_NAME, HOLDABLE, POINT_OF_NO_RETURN, sequence
-from octotui.view import RunView
+from octotui.view import RunView, StepView
 
 _NO_RETURN = (
-    "The database upgrade begins: it is the point of no return. From then on only a restore of "
-    "the backup leads back."
+    "The database upgrade begins: it is the point of no return. Once it has changed the database, "
+    "only a restore of the backup leads back. Where it fails and the database is proved unchanged, "
+    "the old version can still be put back without one."
 )
+
+#: Of more nodes than this a sentence names the first only.
+_NAMED = 6
+
+#: The word that leads past the point of no return.
+_PAST = "migrate"
 
 
 def nothing(view: RunView) -> str:
@@ -21,6 +28,16 @@ def approve(view: RunView) -> str:
     estimate = view.plan.get("estimate", {})
     outage = duration(estimate.get("outage_seconds", 0.0))
     return f"The upgrade begins. Expected outage: {outage}."
+
+
+def no_return_word(view: RunView) -> str:
+    """What has to be typed before a run that is held goes past the point of no return."""
+    return _PAST if view.state == "held" and view.waiting_phase == POINT_OF_NO_RETURN else ""
+
+
+def dropped_hold_word(view: RunView) -> str:
+    """The same where a hold that is ahead is what keeps the run from it."""
+    return _PAST if POINT_OF_NO_RETURN in view.hold else ""
 
 
 def release(view: RunView) -> str:
@@ -48,18 +65,38 @@ def retry(view: RunView) -> str:
     return f"Does again: {names}; about {expected}. What is done is not repeated."
 
 
-def leave_out(view: RunView) -> str:
-    nodes = leavable_nodes(view)
-    node = nodes[0] if nodes else "The node"
-    others = len([n for n in view.nodes.values() if not n.left_out]) - 1
-    return (
-        f"{node} stays as it is, {_stands(view, node)}. The other {others} go on. "
-        f"It has to be at {view.to_version} before it is started again."
-    )
+def leave_out_one(view: RunView) -> str:
+    """As long as nobody said which."""
+    return f"One node that failed stays as it is: {_either(leavable_nodes(view))}."
 
 
-def failed_node(view: RunView) -> str:
-    return next(iter(leavable_nodes(view)), "")
+def leave_out(view: RunView, node: str) -> str:
+    """Leaving out that node; the others that failed are not left out by it."""
+    failed = [name for name in leavable_nodes(view) if name != node]
+    others = [name for name, seen in view.nodes.items() if not (seen.left_out or name == node)]
+    sentences = [f"{node} stays as it is, {_stands(view, node)}"]
+    if whole := len(others) - len(failed):
+        sentences.append(f"The other {whole} go on" if whole > 1 else "The other goes on")
+    if failed:
+        again = "is tried again" if len(failed) == 1 else "are tried again"
+        sentences.append(f"{_all(failed)}, which failed too, {again}")
+    seen = view.nodes.get(node)
+    if seen is not None and seen.version == view.to_version:
+        sentences.append(f"Once its cause is put right it may be started: it is at {seen.version}")
+    else:
+        sentences.append(f"It has to be at {view.to_version} before it is started again")
+    return ". ".join(sentences) + "."
+
+
+def _all(names: list[str]) -> str:
+    """Names in a sentence; of many the first."""
+    if len(names) > _NAMED:
+        return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _either(names: list[str]) -> str:
+    return _all(names).replace(" and ", " or ")
 
 
 def hold(view: RunView) -> str:
@@ -91,7 +128,10 @@ def _meanwhile(phase: str) -> str:
     if phase == "joining":
         return " The first node serves meanwhile, the others are down."
     if phase == "stopping":
-        return " Every node is drained and in maintenance mode meanwhile, and serves."
+        return (
+            " Every node still answers meanwhile, but is drained and in maintenance mode: "
+            "no deployment begins."
+        )
     return ""
 
 
@@ -100,13 +140,22 @@ def rollback(view: RunView) -> str:
         f"{view.from_version} comes back on every node that was changed, everything else as it "
         "was found. The database is not touched"
     )
-    begun = any(s.id.startswith("migrating.database@") and s.attempt for s in view.steps.values())
-    if begun:
+    if any(step.attempt and not told_unchanged(step) for step in database_steps(view)):
         text += ", and must be proved unchanged first"
     running = [step.title for step in view.running_steps()]
     if running and view.state in BY_NAME:
         text += f". What runs now ends first: {', '.join(sorted(set(running)))}"
     return text + "."
+
+
+def database_steps(view: RunView) -> list[StepView]:
+    """The steps that upgrade the database: one, or none in a plan that was never made."""
+    return [step for step in view.steps.values() if step.id.startswith("migrating.database@")]
+
+
+def told_unchanged(step: StepView) -> bool:
+    """Whether the failed upgrade of the database said that it changed nothing."""
+    return str(step.error.get("left", "")).startswith("The database is unchanged")
 
 
 def rollback_word(view: RunView) -> str:
@@ -120,6 +169,8 @@ def abort(view: RunView) -> str:
 def resume(view: RunView) -> str:
     if view.state in ("ready", "preflight"):
         return "Facts are read and checks made again; nothing changes before you approve."
+    if no_return_word(view):
+        return f"The run goes on after its hold. {_NO_RETURN}"
     return (
         f"The run goes on with {phase_title(view.waiting_phase or view.state)}: what was done "
         "is looked at, what failed is done again."

@@ -56,11 +56,14 @@ def leave_out(situation: Situation) -> bool:
 
 
 def leavable_nodes(view: RunView) -> list[str]:
-    """The nodes that failed, where all that failed are nodes that can be left out."""
+    """The nodes that failed, where all that failed are nodes that can be left out.
+
+    In the order of the profile.
+    """
     nodes = {step.node for step in view.failed_steps()}
     if None in nodes or view.plan.get("first_node") in nodes:
         return []
-    return sorted(node for node in nodes if node)
+    return [node for node in view.nodes if node in nodes]
 
 
 def rollback(situation: Situation) -> bool:
@@ -90,7 +93,12 @@ def decide(situation: Situation) -> bool:
 
 def replay(situation: Situation) -> bool:
     """Nothing more comes of the run for now: one can look back."""
-    return situation.view is not None and (situation.ended or not situation.alive)
+    return planned(situation) and (situation.ended or not situation.alive)
+
+
+def bundle(situation: Situation) -> bool:
+    """The run began: where another one held the cluster there is nothing to put together."""
+    return bool(situation.view and situation.view.started is not None)
 
 
 def working(situation: Situation) -> bool:

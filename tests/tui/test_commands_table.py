@@ -8,10 +8,18 @@ from typing import Any
 import pytest
 
 from octotui.run.control import BY_NAME
-from octotui.tui.commands import BY_ID, COMMANDS, EVERYWHERE, choices, commands_of
+from octotui.tui.commands import (
+    BY_ID,
+    COMMANDS,
+    EVERYWHERE,
+    choices,
+    commands_of,
+    leaving_out,
+)
+from octotui.tui.consequences import hold_before
 from octotui.tui.keymap import read_settings
 from octotui.tui.situation import Situation
-from octotui.view import fold
+from octotui.view import RunView, fold
 from tests.cockpit_support import Recorded, begins, enters, is_end
 
 STATES: dict[str, tuple[str, Any]] = {
@@ -95,19 +103,65 @@ def test_a_hold_while_the_cluster_is_down_says_so(tmp_path: Path) -> None:
 def test_leaving_out_names_the_node_and_how_it_is_left(tmp_path: Path) -> None:
     at = situation(tmp_path, "failed")
     assert at.view is not None
-    command = BY_ID["run.leave-out"]
-    assert command.word(at.view) == "OCTO2"
-    assert command.consequence(at.view).startswith(
-        "OCTO2 stays as it is, stopped and kept from starting, drained, at 2025.2.13071."
+    command = leaving_out("OCTO2")
+    assert command.word(at.view) == command.argument(at.view) == "OCTO2"
+    assert command.consequence(at.view) == (
+        "OCTO2 stays as it is, stopped and kept from starting, drained, at 2025.2.13071. "
+        "The other 2 go on. It has to be at 2025.4.10428 before it is started again."
+    )
+
+
+def test_leaving_one_out_says_that_the_others_that_failed_are_tried_again(tmp_path: Path) -> None:
+    at = situation(tmp_path, "failed")
+    assert at.view is not None
+    at.view.steps["joining.serving@OCTO3"].state = "failed"
+    found = [command for command in choices(at) if command.id == "run.leave-out"]
+    assert [command.argument(at.view) for command in found] == ["OCTO2", "OCTO3"]
+    assert [command.word(at.view) for command in found] == ["OCTO2", "OCTO3"]
+    assert "The other goes on. OCTO3, which failed too, is tried again." in found[0].consequence(
+        at.view
+    )
+    words = found[1].consequence(at.view)
+    assert "OCTO2, which failed too, is tried again." in words
+    assert "has to be at" not in words
+    assert words.endswith("may be started: it is at 2025.4.10428.")
+
+
+def test_the_table_s_own_leaving_out_names_no_node_to_send(tmp_path: Path) -> None:
+    at = situation(tmp_path, "failed")
+    assert at.view is not None
+    assert BY_ID["run.leave-out"].argument(at.view) == ""
+
+
+def test_past_the_point_of_no_return_a_word_is_typed(tmp_path: Path) -> None:
+    view = RunView(state="held", waiting_phase="migrating", hold=("migrating", "finishing"))
+    steering = ("run.release", "run.release-all", "run.resume")
+    assert [BY_ID[name].word(view) for name in steering] == ["migrate"] * 3
+    assert "proved unchanged" in BY_ID["run.release"].consequence(view)
+    assert "point of no return" in BY_ID["run.resume"].consequence(view)
+    view = RunView(state="held", waiting_phase="finishing", hold=("finishing",))
+    assert [BY_ID[name].word(view) for name in steering] == [""] * 3
+
+
+def test_what_a_refused_run_has_not_is_not_offered() -> None:
+    never = Situation(RunView(outcome="refused"))
+    ids = {command.id for command in commands_of("report") if command.possible(never)}
+    assert ids.isdisjoint({"run.open", "run.replay", "plan.open", "bundle"})
+
+
+def test_a_hold_before_the_stop_says_what_users_have_meanwhile() -> None:
+    assert hold_before("stopping") == (
+        "Every node still answers meanwhile, but is drained and in maintenance mode: "
+        "no deployment begins."
     )
 
 
 def test_settings_are_read_and_what_is_wrong_in_them_is_told(tmp_path: Path) -> None:
     path = tmp_path / "cockpit.toml"
     assert read_settings(path).faults == ()
-    path.write_text('theme = "nord"\nmouse = true\n[keys]\n"run.hold" = "p"\n')
+    path.write_text('theme = "nord"\nmouse = true\n[keys]\n"run.hold" = "x"\n')
     settings = read_settings(path)
-    assert (settings.theme, settings.mouse, settings.keys) == ("nord", True, {"run.hold": "p"})
+    assert (settings.theme, settings.mouse, settings.keys) == ("nord", True, {"run.hold": "x"})
     path.write_text('theme = 3\nfoo = 1\n[keys]\n"run.hold" = ""\n"run.fly" = "f"\n')
     settings = read_settings(path)
     assert (settings.theme, settings.keys) == ("", {})

@@ -15,6 +15,7 @@ from octotui.tui.app import Cockpit
 from octotui.tui.keymap import Settings
 from octotui.tui.screens.confirm import Confirm
 from octotui.tui.screens.help import HelpScreen
+from octotui.tui.screens.node import NodeScreen
 from octotui.tui.widgets.log_view import LogView
 from octotui.tui.widgets.node_grid import NodeGrid
 from octotui.tui.widgets.step_matrix import StepMatrix
@@ -132,6 +133,76 @@ async def test_a_node_is_left_out_by_typing_its_name_only(recorded: Make) -> Non
         assert await until_sent(run, pilot) == [("leave-out", "OCTO2")]
 
 
+def two_failed(recorded: Make) -> Recorded:
+    run = recorded("joining-failed", is_end)
+    failure = {"outcome": "failed", "error": {"what": "it does not answer"}}
+    where = {"step": "joining.serving@OCTO3", "node": "OCTO3", "phase": "joining"}
+    run.tell("step.ended", where | failure)
+    return run
+
+
+async def test_each_node_that_failed_is_a_choice_of_its_own(recorded: Make) -> None:
+    run = two_failed(recorded)
+    async with cockpit(run) as (app, pilot):
+        await settle(app, pilot)
+        ids = [option.id for option in app.screen.query_one("#choices", OptionList).options]
+        assert ids == ["wait", "run.retry", "run.leave-out@OCTO2", "run.leave-out@OCTO3"]
+        await pilot.press("L")
+        assert (place(app), sent(run)) == ("decision", []), "which one is chosen first"
+        await pilot.press("down", "enter")
+        await pilot.press(*"OCTO2", "enter")
+        assert sent(run) == [], "it asks about the other one"
+        await pilot.press(*"OCTO3", "enter")
+        assert await until_sent(run, pilot) == [("leave-out", "OCTO3")]
+
+
+async def test_the_node_under_the_cursor_is_left_out(recorded: Make) -> None:
+    run = two_failed(recorded)
+    async with cockpit(run) as (app, pilot):
+        await settle(app, pilot)
+        await pilot.press("escape")
+        grid = app.screen.query_one(NodeGrid)
+        while grid.node != "OCTO3":
+            await pilot.press("down")
+        await pilot.press("L")
+        assert isinstance(app.screen, Confirm)
+        await pilot.press(*"OCTO3", "enter")
+        assert await until_sent(run, pilot) == [("leave-out", "OCTO3")]
+
+
+async def test_in_the_table_of_steps_the_node_of_the_step_under_the_cursor_is_meant(
+    recorded: Make,
+) -> None:
+    run = two_failed(recorded)
+    async with cockpit(run) as (app, pilot):
+        await settle(app, pilot)
+        await pilot.press("escape", "t")
+        matrix = app.screen.query_one(StepMatrix)
+        while not matrix.step_id.endswith("@OCTO3"):
+            await pilot.press("down")
+        await pilot.press("L")
+        assert "OCTO3 stays" in str(app.screen.query_one("#consequence").render())
+
+
+@pytest.mark.parametrize(("node", "asked"), [("OCTO3", True), ("OCTO1", False)])
+async def test_a_node_s_own_screen_leaves_out_that_node_or_none(
+    recorded: Make, node: str, asked: bool
+) -> None:
+    run = two_failed(recorded)
+    async with cockpit(run) as (app, pilot):
+        await settle(app, pilot)
+        await pilot.press("escape")
+        await app.push_screen(NodeScreen(node))
+        await pilot.press("L")
+        assert isinstance(app.screen, Confirm) == asked
+        if asked:
+            await pilot.press(*node, "enter")
+            assert await until_sent(run, pilot) == [("leave-out", node)]
+        else:
+            told = [n.message for n in app._notifications]
+            assert told == ["OCTO1 has not failed. Go to one that has: OCTO2, OCTO3."]
+
+
 async def test_rolling_back_wants_its_words_typed(recorded: Make) -> None:
     run = recorded("succeeded", begins("installing.install@OCTO1"))
     async with cockpit(run) as (app, pilot):
@@ -167,7 +238,10 @@ async def test_a_hold_is_released_and_the_point_of_no_return_is_named(recorded: 
         await pilot.press("R")
         words = str(app.screen.query_one("#consequence").render())
         assert "point of no return" in words
-        await pilot.press("y")
+        await pilot.press("y", "enter")
+        assert isinstance(app.screen, Confirm)
+        assert sent(run) == []
+        await pilot.press(*"migrate", "enter")
         assert await until_sent(run, pilot) == [("release", "")]
 
 
@@ -178,8 +252,23 @@ async def test_holds_ahead_are_dropped_all_at_once(recorded: Make) -> None:
     async with cockpit(run) as (_, pilot):
         await pilot.press("R")
         assert sent(run) == [], "there is no hold to go on after"
-        await pilot.press("D", "y")
+        await pilot.press("D", "y", "enter")
+        assert sent(run) == [], "it leads past the point of no return"
+        await pilot.press(*"migrate", "enter")
         assert await until_sent(run, pilot) == [("release", "all")]
+
+
+async def test_no_hold_is_dropped_that_was_not_there_when_it_was_asked(recorded: Make) -> None:
+    run = recorded("succeeded", enters("stopping"))
+    hold = {"command": "hold", "argument": "finishing", "by": "ann", "answer": "will hold"}
+    run.tell("command", {**hold, "hold": ["finishing"]})
+    async with cockpit(run) as (app, pilot):
+        await pilot.press("D")
+        run.tell("command", {**hold, "hold": ["finishing", "migrating"]})
+        await settle(app, pilot)
+        await pilot.press("y")
+        await pilot.pause()
+        assert sent(run) == []
 
 
 async def test_abort_is_possible_before_anything_changed(recorded: Make) -> None:
@@ -437,3 +526,31 @@ async def test_what_happened_can_be_scrolled_by_keys(recorded: Make) -> None:
         assert happened.scroll_y > 0
         await pilot.press("tab")
         assert app.focused is app.screen.query_one("#choices")
+
+
+async def press_leave(app: Cockpit) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("q")
+
+
+async def test_a_defect_ends_the_screen_with_words_and_shows_no_values(
+    recorded: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def breaks(*_: object) -> None:
+        secret = "hunter2"
+        raise ZeroDivisionError(f"{len(secret)} by nothing")
+
+    run = recorded("succeeded", enters("stopping"))
+    monkeypatch.setattr(Cockpit, "leave", breaks)
+    app = Cockpit(run.run, now=run.now, environment={}, settings=Settings())
+    with pytest.raises(ZeroDivisionError):
+        await press_leave(app)
+    told = capsys.readouterr().err
+    assert "A run that works goes on without it" in told
+    assert "hunter2" not in told
+    kept = (tmp_path / "cockpit-fault.txt").read_text()
+    assert "in breaks" in kept
+    assert "secret = 'hunter2'" not in kept

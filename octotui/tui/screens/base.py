@@ -11,10 +11,12 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from octotui.api.errors import OctotuiError
-from octotui.tui.commands import BY_ID, Command, command_of
+from octotui.tui.commands import BY_ID, LEAVE_OUT, Command, command_of, leaving_out
 from octotui.tui.consequences import phases_ahead
+from octotui.tui.possible import leavable_nodes
 from octotui.tui.situation import Situation
 from octotui.tui.store import Store
+from octotui.view import RunView
 
 #: Longer than a frame of Textual's, seconds.
 FRAME: Final = 0.02
@@ -163,17 +165,30 @@ class CockpitScreen(Screen[Any]):
 
     def action_steer(self, name: str) -> None:
         """Confirms a command in words that name its consequence, then sends it."""
-        self.app.run_worker(self._steer(BY_ID[f"run.{name}"]), exclusive=True, group="steer")
+        command = self.meant(BY_ID[f"run.{name}"])
+        if command is not None:
+            self.app.run_worker(self._steer(command), exclusive=True, group="steer")
+
+    def meant(self, command: Command) -> Command | None:
+        """The command about the node here, where it is about one; None where it cannot be."""
+        if command.id != LEAVE_OUT:
+            return command
+        here, failed = self.node_here(), leavable_nodes(self.store.view)
+        if here in failed:
+            return leaving_out(here)
+        text = f"{here or 'It'} has not failed. Go to one that has: {', '.join(failed)}."
+        self.app.notify(text, title="Nothing was sent", severity="warning")
+        return None
 
     async def _steer(self, command: Command) -> None:
         from octotui.tui.screens.confirm import Confirm
 
         store = self.store
         view = store.view
-        state, argument = (view.state, view.state_since), command.argument(view)
+        state, argument = _asked_about(view), command.argument(view)
         # The plan's screen is itself the confirmation: it says all that approving leads to.
         if command.id == "run.approve" or await self.app.push_screen_wait(Confirm(command, view)):
-            if self.app.store is store and (view.state, view.state_since) == state:
+            if self.app.store is store and _asked_about(view) == state:
                 await self._send(store, command, argument)
             else:
                 self._moved_on()
@@ -269,3 +284,8 @@ class CockpitScreen(Screen[Any]):
     def text(self) -> str:
         """What the screen says, for copying."""
         return ""
+
+
+def _asked_about(view: RunView) -> tuple[object, ...]:
+    """What a question was about: where it is another by the answer, the answer is of no use."""
+    return (view.state, view.state_since, view.hold)

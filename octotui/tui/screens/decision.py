@@ -8,9 +8,15 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from octotui.tui.commands import BY_ID, Command, bindings_of, choices
+from octotui.tui.commands import BY_ID, LEAVE_OUT, Command, bindings_of, choices, leaving_out
+from octotui.tui.possible import leavable_nodes
 from octotui.tui.screens.base import KeyLine, Line
-from octotui.tui.screens.decision_text import decision_title, happened_text, stands_text
+from octotui.tui.screens.decision_text import (
+    decision_title,
+    happened_text,
+    stands_text,
+    wait_text,
+)
 from octotui.tui.screens.run_text import run_head
 from octotui.tui.screens.with_log import WithLog
 from octotui.tui.situation import Situation
@@ -63,31 +69,23 @@ class DecisionScreen(WithLog):
         )
         self.query_one("#stands-text", Line).say(stands_text(view, now))
         offered = choices(situation)
-        if [command.id for command in offered] != self._offered:
-            self._offered = [command.id for command in offered]
-            self._offer(offered)
+        if (ids := [_option_id(command) for command in offered]) != self._offered:
+            self._offered = ids
+            self._offer(situation, offered)
 
-    def _offer(self, offered: list[Command]) -> None:
+    def _offer(self, situation: Situation, offered: list[Command]) -> None:
         view = self.store.view
         options = self.query_one("#choices", OptionList)
         options.clear_options()
-        options.add_option(
-            Option(
-                Content.assemble(
-                    ("Wait", "bold"), ("  (default) ", "dim"),
-                    "Nothing is decided; the run waits with no time limit.",
-                ),
-                id=_WAIT,
-            )
-        )  # fmt: skip
+        wait = Content.assemble(("Wait", "bold"), ("  (default) ", "dim"), wait_text(situation))
+        options.add_option(Option(wait, id=_WAIT))
         for command in offered:
             key = self._key_of(command)
+            title = command.title[:1].upper() + command.title[1:]
             text = Content.assemble(
-                (f"{key}  ", "bold $accent"),
-                (command.title.capitalize(), "bold"),
-                f"  {command.consequence(view)}",
+                (f"{key}  ", "bold $accent"), (title, "bold"), f"  {command.consequence(view)}"
             )
-            options.add_option(Option(text, id=command.id))
+            options.add_option(Option(text, id=_option_id(command)))
         options.highlighted = 0
 
     def _key_of(self, command: Command) -> str:
@@ -103,16 +101,36 @@ class DecisionScreen(WithLog):
         elif chosen == "run.resume":
             self.action_resume()
         else:
-            self.action_steer(BY_ID[chosen].control)
+            self.action_steer(BY_ID[chosen.partition("@")[0]].control)
 
     def action_other(self) -> None:
         choices = self.query_one("#choices")
         (self.query_one("#happened") if choices.has_focus else choices).focus()
 
     def node_here(self) -> str:
-        """The one that failed, the first where several did."""
-        return next((step.node for step in self.store.view.failed_steps() if step.node), "")
+        """The one that the choice under the cursor is about; else the first that failed."""
+        failed = (step.node for step in self.store.view.failed_steps() if step.node)
+        return self._chosen_node() or next(failed, "")
+
+    def _chosen_node(self) -> str:
+        option = self.query_one("#choices", OptionList).highlighted_option
+        return (option.id or "").partition("@")[2] if option is not None else ""
+
+    def meant(self, command: Command) -> Command | None:
+        """Of several nodes that could be left out one is chosen first."""
+        nodes = leavable_nodes(self.store.view)
+        if command.id != LEAVE_OUT or len(nodes) < 2 or self._chosen_node():
+            return super().meant(command)
+        choices = self.query_one("#choices", OptionList)
+        choices.focus()
+        choices.highlighted = choices.get_option_index(_option_id(leaving_out(nodes[0])))
+        self.app.notify("Choose which, then press enter.", title="Nothing was sent yet")
+        return None
 
     def text(self) -> str:
         words = happened_text(self.situation, self.store.last_words())
         return f"{words.plain}\n{stands_text(self.store.view, self.app.now()).plain}\n"
+
+
+def _option_id(command: Command) -> str:
+    return f"{command.id}@{command.node}" if command.node else command.id

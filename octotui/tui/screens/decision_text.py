@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from textual.content import Content
 
+from octotui.tui.consequences import database_steps, told_unchanged
 from octotui.tui.situation import Situation
 from octotui.tui.words import clock, duration, join, phase_title
 from octotui.upgrade.phases import POINT_OF_NO_RETURN
@@ -13,17 +17,33 @@ from octotui.view import RunView, StepView
 TAIL = 6
 
 #: What Octopus asks for when a script of theirs fails.
-_BUNDLE = "make a support bundle for Octopus' support: journal, logs, facts, the server's report."
+_BUNDLE = "make a support bundle for Octopus' support: journal, logs, facts, the server's report"
+
+#: With this a step begins to tell what the program that failed said at last.
+_LAST_LINES = "Its last lines: "
 
 
 def decision_title(situation: Situation) -> str:
     view = situation.view
     assert view is not None, "there is a run to decide about"
-    if view.state == "held":
-        return f"! Held before {view.waiting_phase.replace('_', ' ')}"
-    if view.state == "needs_person":
-        return f"✗ {view.waiting_phase.replace('_', ' ').capitalize()} did not end well"
-    return "✗ The run's process is gone"
+    phase = (view.waiting_phase or view.state).replace("_", " ")
+    said = {"held": f"held before {phase}", "needs_person": f"{phase} did not end well"}
+    waits = said.get(view.state, f"it was in {phase}")
+    if gone(situation) and not view.outcome:
+        return f"✗ Process gone: {waits}"
+    return f"{'!' if view.state == 'held' else '✗'} {waits[:1].upper()}{waits[1:]}"
+
+
+def gone(situation: Situation) -> bool:
+    """Whether nobody carries the run out, though it has not ended for good."""
+    return not (situation.alive or situation.replayed)
+
+
+def wait_text(situation: Situation) -> str:
+    """What comes of deciding nothing."""
+    if gone(situation):
+        return "Nothing is decided; nothing goes on until somebody takes the run up."
+    return "Nothing is decided; the run waits with no time limit."
 
 
 def happened_text(situation: Situation, last_words: str) -> Content:
@@ -47,6 +67,8 @@ def happened_text(situation: Situation, last_words: str) -> Content:
             lines.append(Content.styled("This is the point of no return.", "bold $warning"))
     elif view.state != "needs_person":
         lines.append(Content(f"It was in {phase_title(view.state)}; its journal has all it did."))
+    if view.state == "needs_person" and gone(situation):
+        lines.append(Content("There is no process to retry it: taking the run up does it again."))
     if not situation.alive and not view.outcome and last_words:
         lines.append(Content(last_words))
     return join(lines)
@@ -65,15 +87,30 @@ def _failure(step: StepView) -> list[Content]:
             f"{took}{tries}",
         )
     ]
-    # On a small screen the beginning has to be enough.
-    for key, begin in (("what", ""), ("next", "do: "), ("left", ""), ("meaning", "")):
-        if error.get(key):
-            lines.append(Content.assemble("  ", (begin, "bold"), f"{error[key]}."))
-        if key == "next" and step.id.startswith("migrating.database@"):
-            lines.append(Content.assemble(("  do: ", "bold"), _BUNDLE))
-    for line in list(error.get("tail", ()))[-TAIL:]:
-        lines.append(Content.assemble(("  │ ", "$error"), (line, "dim")))
+    database = step.id.startswith("migrating.database@")
+    meaning, last = _last_lines(error)
+    # On a small screen the beginning has to be enough: the cause, then what to do about it.
+    lines += _sentence("", error.get("what"))
+    lines += [Content.assemble(("  │ ", "$error"), (line, "dim")) for line in last]
+    lines += _sentence("", meaning)
+    lines += _sentence("do: ", error.get("next"))
+    if database:
+        lines += _sentence("do: ", _BUNDLE)
+    else:  # how the database was left is told with the cluster
+        lines += _sentence("", error.get("left"))
     return lines
+
+
+def _sentence(begin: str, text: object) -> list[Content]:
+    return [Content.assemble("  ", (begin, "bold"), f"{text}.")] if text else []
+
+
+def _last_lines(error: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """What a failure means, and the last lines of what failed: the cause is among them."""
+    meaning, tail = str(error.get("meaning", "")), list(error.get("tail", ()))
+    if meaning.startswith(_LAST_LINES) and not tail:
+        tail, meaning = meaning.removeprefix(_LAST_LINES).split(" | "), ""
+    return meaning, tail[-TAIL:]
 
 
 def _earlier(step: StepView) -> Content:
@@ -98,7 +135,8 @@ def stands_text(view: RunView, now: float) -> Content:
     facts = []
     if clocks.outage is not None:
         over = view.first_serving is not None
-        facts.append(f"outage {'was' if over else 'so far'} {duration(clocks.outage)}")
+        # Whole seconds, as the clock beside it shows them.
+        facts.append(f"outage {'was' if over else 'so far'} {duration(int(clocks.outage))}")
     if view.maintenance_on is not None and view.maintenance_off is None:
         facts.append(f"maintenance mode on since {clock(view.maintenance_on)}")
     facts.append("database upgraded" if view.database_upgraded else _database(view))
@@ -110,5 +148,11 @@ def stands_text(view: RunView, now: float) -> Content:
 
 
 def _database(view: RunView) -> str:
-    begun = any(s.id.startswith("migrating.database@") and s.attempt for s in view.steps.values())
-    return "database upgrade begun, not ended well" if begun else "database unchanged"
+    """How the database was left, as far as the run came to know it."""
+    for step in database_steps(view):
+        if told_unchanged(step) or (step.state == "failed" and step.error.get("left")):
+            left = str(step.error["left"])
+            return left[:1].lower() + left[1:]
+        if step.attempt:
+            return "the database upgrade began; how it ended is not known"
+    return "database unchanged"

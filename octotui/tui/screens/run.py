@@ -95,7 +95,12 @@ class RunScreen(WithLog):
             self._open(step.node)
 
     def node_here(self) -> str:
-        return self.query_one(NodeGrid).node
+        """Under the cursor of the table that is in use."""
+        matrix = self.query_one(StepMatrix)
+        if not matrix.has_focus:
+            return self.query_one(NodeGrid).node
+        step = self.store.view.steps.get(matrix.step_id)
+        return (step.node if step else None) or ""
 
     def action_node(self) -> None:
         if node := self.node_here():
