@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import click
 
-from octotui.cli.follow import follow
 from octotui.run.directory import RunDirectory
 from octotui.run.reading import ReadingJournal
 from octotui.view import RunView, fold
@@ -27,6 +26,8 @@ def watch(run: RunDirectory, *, as_json: bool, attended: bool, screen: bool, aft
     """Shows a run until it ends or the viewer leaves; returns the exit code."""
     if screen:
         return show(run)
+    from octotui.cli.follow import follow  # the full screen does without
+
     return follow(run, as_json=as_json, attended=attended, after=after)
 
 
@@ -36,8 +37,10 @@ def show(run: RunDirectory | None, *, replayed: bool = False) -> int:
     What a person has to know stands in the terminal afterwards: the screen itself leaves nothing
     behind there.
     """
+    from octotui.tui import memory
     from octotui.tui.terminal import settle_environment
 
+    memory.hurry()
     settle_environment(os.environ)  # before Textual is imported
     from octotui.tui.app import Cockpit
     from octotui.tui.keymap import read_settings, settings_file
@@ -56,6 +59,8 @@ def show(run: RunDirectory | None, *, replayed: bool = False) -> int:
         return 0
     view = view_of(left.run)
     if left.how == "stream":
+        from octotui.cli.follow import follow
+
         return follow(
             left.run, as_json=False, attended=True, after=0 if view.outcome else left.seen
         )

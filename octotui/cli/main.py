@@ -22,7 +22,7 @@ _COMMANDS = {
     "plan": "octotui.cli.plan:plan",
     "profile": "octotui.cli.profile:profile",
     "runs": "octotui.cli.runs:runs",
-    "attach": "octotui.cli.runs:attach",
+    "attach": "octotui.cli.attach:attach",
     "resume": "octotui.cli.runs:resume",
     "replay": "octotui.cli.replay:replay",
     "report": "octotui.cli.runs:report",

@@ -65,17 +65,6 @@ def _alive(run: RunDirectory) -> bool | None:
 
 
 @click.command()
-@click.argument("run", default="")
-@click.option("--plain", is_flag=True, help="Plain lines instead of the full screen.")
-@click.option("--json", "as_json", is_flag=True, help="One event a line.")
-def attach(run: str, plain: bool, as_json: bool) -> int:
-    """Look at a run from its beginning and stay with it. RUN is an id or the newest."""
-    attended = not as_json and sys.stdin.isatty() and sys.stdout.isatty()
-    screen = attended and full_screen(plain=plain)
-    return watch(RunDirectory.find(run), as_json=as_json, attended=attended, screen=screen)
-
-
-@click.command()
 @click.argument("run")
 @click.option("--yes", is_flag=True, help="Approve the plan if it still waits for that.")
 @click.option("--headless", is_flag=True, help="Nobody is there to be asked.")

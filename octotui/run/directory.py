@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,11 +50,15 @@ class RunDirectory:
 
     def remove(self) -> None:
         """Removes a run that never began."""
+        import shutil
+
         shutil.rmtree(self.path, ignore_errors=True)
 
     @classmethod
     def create(cls) -> RunDirectory:
         """A new run's directory, readable by its owner only. Raises OctotuiError."""
+        import secrets  # a reader of runs does without
+
         # The id is part of job folders on nodes: lower case, digits, dashes.
         run_id = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + secrets.token_hex(2)
         path = state_folder() / "runs" / run_id

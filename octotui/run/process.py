@@ -6,15 +6,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Final
 
 from octotui.api.errors import OctotuiError
 from octotui.run.directory import RunDirectory
 
 if sys.platform != "win32":
     import fcntl
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 #: So much of a runner's last words is told, bytes.
 _LAST_WORDS: Final = 2000
@@ -29,6 +30,8 @@ class RunnerRefused(OctotuiError):
 
 def process_lock(run: RunDirectory) -> FileLock:
     """Held by the run's runner for as long as it lives; the kernel lets go of it for the dead."""
+    from filelock import FileLock  # who only looks at runs does without
+
     return FileLock(run.path / "lock")
 
 
@@ -46,6 +49,8 @@ def is_alive(run: RunDirectory) -> bool:
 if sys.platform == "win32":
 
     def _is_locked(path: Path) -> bool:
+        from filelock import FileLock, Timeout
+
         path.stat()
         try:
             with FileLock(path).acquire(timeout=0):
