@@ -23,7 +23,7 @@ from octotui.upgrade.phases import FINAL, POINT_OF_NO_RETURN, WAITING
 from octotui.view import RunView, take
 
 #: The view is kept after each so many events: no way, back or forth, folds more than that.
-_KEPT_EACH: Final = 2000
+KEPT_EACH: Final = 2000
 
 MomentKind: TypeAlias = Literal["phase", "no return", "failed", "waits", "decision", "end"]
 
@@ -69,11 +69,11 @@ class Recording:
 
     def kept_before(self, count: int) -> int:
         """After how many events, of ``count`` at most, there is a view to go on from."""
-        return count // _KEPT_EACH * _KEPT_EACH
+        return count // KEPT_EACH * KEPT_EACH
 
     def view_after(self, kept: int) -> RunView:
         """The view after so many events as ``kept_before`` told, to go on from."""
-        return self._views[kept // _KEPT_EACH].copy()
+        return self._views[kept // KEPT_EACH].copy()
 
     def events_until(self, at: float) -> int:
         """How many events there were at that time."""
@@ -146,7 +146,7 @@ def _views(events: Sequence[Event]) -> list[RunView]:
     kept = [view.copy()]
     for count, event in enumerate(events, 1):
         take(view, event)
-        if count % _KEPT_EACH == 0:
+        if count % KEPT_EACH == 0:
             kept.append(view.copy())
     return kept
 

@@ -16,12 +16,12 @@ from octotui.api.events import Event
 from octotui.cli.replay import replay
 from octotui.run.directory import RunDirectory
 from octotui.tui.log_tail import LogLine, Severity
-from octotui.tui.recording import Recording, load
+from octotui.tui.recording import KEPT_EACH, Recording, load
 from octotui.tui.replay import FASTEST, QUIET, ReplayClock, ReplayStore
 from octotui.tui.widgets.log_buffer import LogBuffer, LogFilter
 from octotui.tui.widgets.paint import widths
 from octotui.tui.widgets.replay_bar import bar_pieces, cells
-from octotui.view import fold
+from octotui.view import RunView, fold
 from tests.cockpit_support import JOURNALS, Recorded, is_end
 
 
@@ -330,3 +330,70 @@ def test_a_log_that_has_forgotten_lines_begins_anew() -> None:
     assert (len(buffer), buffer.rows) == (0, 0)
     buffer.extend([line("", "first")])
     assert [shown.text for shown in buffer.all_shown()] == ["first"]
+
+
+# --- runs that are long, or damaged -------------------------------------------------------------
+
+
+def test_no_way_folds_more_than_a_part_of_a_long_run(
+    run: Recorded, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = {"step": "staging.download", "node": None, "text": "x", "done": None, "total": None}
+    for _ in range(7 * KEPT_EACH // 2):
+        run.tell("step.progress", step)
+    store = ReplayStore(run.run, load(run.run), hand)
+    store.clock.pause()
+    folded: list[int] = []
+    apply = RunView.apply
+
+    def counted(view: RunView, event: Event) -> None:
+        folded.append(event.seq)
+        apply(view, event)
+
+    monkeypatch.setattr(RunView, "apply", counted)
+    for move in ("end", "far-back", "back", "forth", "start", "end", "previous"):
+        before = len(folded)
+        store.move(move)
+        assert len(folded) - before <= KEPT_EACH
+        count = store.recording.events_until(store.now())
+        assert store.view.seq == count
+
+
+def test_a_view_that_was_kept_is_not_changed_by_going_on(run: Recorded, hand: Hand) -> None:
+    store = ReplayStore(run.run, load(run.run), hand)
+    store.clock.pause()
+    store.move("end")
+    at_the_end = store.view.copy()
+    store.move("start")
+    assert not store.view.outcome
+    assert not store.view.steps
+    store.move("end")
+    assert store.view == at_the_end == fold(store.recording.events)
+
+
+def test_of_very_long_logs_the_newest_lines_are_kept_and_the_others_counted(
+    run: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = load(run.run)
+    monkeypatch.setattr("octotui.tui.recording.KEPT_LINES", 10)
+    recording = load(run.run)
+    assert recording.lines == whole.lines[-10:]
+    assert recording.lines_left_out == len(whole.lines) - 10 > 0
+    assert whole.lines_left_out == 0
+
+
+@pytest.mark.parametrize("damage", ["cut", "misfit"])
+def test_a_damaged_run_is_no_replay_and_it_is_said_why(run: Recorded, damage: str) -> None:
+    run.tell("step.ended", {"step": "of nobody"})
+    if damage == "cut":
+        run.journal._db.execute("UPDATE event SET data = '{' WHERE seq = 5")
+    with pytest.raises(OctotuiError, match="octotui bundle"):
+        load(run.run)
+
+
+def test_looking_for_a_recording_writes_nothing(run: Recorded) -> None:
+    run.close()
+    (run.run.path / "lock").unlink(missing_ok=True)
+    before = sorted(run.run.path.rglob("*"))
+    load(run.run)
+    assert sorted(run.run.path.rglob("*")) == before

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
 from octotui.tui.store import EVENTS, Store
 from octotui.view import RunView
@@ -70,3 +71,60 @@ def test_lines_that_came_meanwhile_are_handed_out_once(run: Recorded) -> None:
         found += store.lines_after(seen)
         seen = store.line_count
     assert [line.text for line in found if line.node == "OCTO1"][-5000:] == written
+
+
+def cut(run: Recorded) -> None:
+    run.journal._db.execute("UPDATE event SET data = '{' WHERE seq = (SELECT max(seq) FROM event)")
+
+
+@pytest.mark.parametrize("damage", ["cut", "misfit"])
+def test_a_run_that_is_damaged_is_refused_in_a_sentence(run: Recorded, damage: str) -> None:
+    run.tell("step.ended", {"step": "of nobody"})
+    if damage == "cut":
+        cut(run)
+    with pytest.raises(OctotuiError, match="octotui bundle"):
+        Store(run.run)
+
+
+def test_what_becomes_unreadable_leaves_the_view_as_it_was(run: Recorded) -> None:
+    store = Store(run.run)
+    seen = store.view.seq
+    progress(run, 2)
+    cut(run)
+    assert not store.poll()
+    assert "is not readable" in str(store.fault)
+    assert store.view.seq == seen + 1
+    run.journal._db.execute("UPDATE event SET data = '{}', kind = 'x' WHERE data = '{'")
+    store.poll()
+    assert (store.fault, store.view.seq) == (None, seen + 2)
+
+
+def test_after_an_event_that_does_not_fit_nothing_is_guessed(run: Recorded) -> None:
+    store = Store(run.run)
+    state = store.view.state
+    run.tell("step.ended", {"step": "of nobody"})
+    run.tell("state", {"to": "migrating", "waiting_phase": ""})
+    for _ in range(3):
+        assert not store.poll()
+    assert "cannot be understood" in str(store.fault)
+    assert store.view.state == state
+
+
+def test_a_lock_that_cannot_be_looked_at_leaves_what_is_known(run: Recorded) -> None:
+    clock = [run.now()]
+    store = Store(run.run, lambda: clock[0])
+    assert store.alive
+    run.close()
+    (run.run.path / "lock").unlink(missing_ok=True)
+    (run.run.path / "lock").mkdir()
+    clock[0] += 60
+    store.poll()
+    assert store.alive
+
+
+def test_looking_at_a_run_writes_nothing_into_its_folder(run: Recorded) -> None:
+    run.close()
+    (run.run.path / "lock").unlink(missing_ok=True)
+    before = {path: path.stat().st_mtime_ns for path in run.run.path.rglob("*")}
+    Store(run.run).poll()
+    assert {path: path.stat().st_mtime_ns for path in run.run.path.rglob("*")} == before

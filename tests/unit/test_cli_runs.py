@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from octotui.cli.runs import runs
+from octotui.api.errors import OctotuiError
+from octotui.cli.attach import attach
+from octotui.cli.runs import report, runs
 from tests.cockpit_support import Recorded
 
 
@@ -29,3 +31,42 @@ def test_a_run_with_a_damaged_journal_does_not_hide_the_others(
         assert "damaged" in CliRunner().invoke(runs).stdout
     finally:
         whole.close()
+
+
+@pytest.mark.parametrize("damage", ["cut", "misfit"])
+def test_a_run_with_a_damaged_event_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path))
+    run = Recorded(tmp_path, "succeeded", alive=False)
+    run.tell("step.ended", {"step": "of nobody"})
+    if damage == "cut":
+        run.journal._db.execute("UPDATE event SET data = '{' WHERE seq = 5")
+    try:
+        assert json.loads(CliRunner().invoke(runs, ["--json"]).stdout)[0]["state"] == "damaged"
+        for command in (attach, report):
+            error = CliRunner().invoke(command, [run.run.run_id]).exception
+            assert isinstance(error, OctotuiError)
+            assert "octotui bundle" in str(error)
+    finally:
+        run.close()
+
+
+def test_a_run_whose_lock_cannot_be_looked_at_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path))
+    run = Recorded(tmp_path, "succeeded", alive=False)
+    (run.run.path / "lock").mkdir()
+    [row] = json.loads(CliRunner().invoke(runs, ["--json"]).stdout)
+    assert (row["state"], row["alive"]) == ("succeeded", None)
+    run.journal.close()
+
+
+def test_listing_runs_makes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path))
+    run = Recorded(tmp_path, "succeeded", alive=False)
+    run.close()
+    before = sorted(tmp_path.rglob("*"))
+    CliRunner().invoke(runs)
+    assert sorted(tmp_path.rglob("*")) == before
