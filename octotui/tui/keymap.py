@@ -7,7 +7,7 @@
     glance = false
 
     [keys]
-    "run.hold" = "p"
+    "run.hold" = "x"
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 from platformdirs import user_config_path
 
 from octotui.tui.commands import BY_ID
+from octotui.tui.theme import OCTOTUI
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,9 @@ def _checked(path: Path, data: dict[str, Any]) -> Settings:
     if not isinstance(theme, str):
         faults.append(f"{path}: theme has to be a text")
         theme = ""
+    elif theme and not _is_theme(theme):
+        faults.append(f"{path}: there is no theme '{theme}'; Theme in the palette (^p) lists them")
+        theme = ""
     if mouse is not None and not isinstance(mouse, bool):
         faults.append(f"{path}: mouse has to be true or false")
         mouse = None
@@ -80,4 +84,15 @@ def _checked(path: Path, data: dict[str, Any]) -> Settings:
             faults.append(f"{path}: the key of {name} has to be a text")
         else:
             known[name] = key
+    if known:
+        from octotui.tui.own_keys import usable  # most have no keys of their own
+
+        known, unusable = usable(known)
+        faults += [f"{path}: {fault}" for fault in unusable]
     return Settings(theme, mouse, known, tuple(sorted(faults)), glance)
+
+
+def _is_theme(name: str) -> bool:
+    from textual.theme import BUILTIN_THEMES
+
+    return name in BUILTIN_THEMES or name == OCTOTUI.name
