@@ -51,12 +51,21 @@ class TerminalApp(App[Leave]):
             self.mouse = not is_remote(environment)
         self._environment = environment
         self.register_theme(OCTOTUI)
-        self.theme = self._theme()
+        self._begin_with(self._theme())
         self.set_keymap(settings.keys)
 
     def leaving(self, how: How) -> Leave:
         """What the command line is told when the screen is left."""
         return Leave(how)
+
+    def _begin_with(self, theme: str) -> None:
+        if theme != OCTOTUI.name:
+            self.theme = theme
+            return
+        # The same without telling anybody: all style sheets would be read a second time for it.
+        self.set_reactive(App.theme, theme)
+        self.set_class(True, f"-theme-{theme}", update=False)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     def _theme(self) -> str:
         name = theme_for(self._environment, self.settings.theme)

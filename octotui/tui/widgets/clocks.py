@@ -19,8 +19,8 @@ _CLOCKS: Final = (
     ("maintenance", "maintenance", "maintenance_seconds", "maintenance_off"),
 )
 
-#: Pieces of one clock at most: a gap, its name, its time, the estimate, how much over, its end.
-_PARTS: Final = 6
+#: What stands before the first clock's time, each time, and what stands after it.
+_PARTS: Final = 2 * len(_CLOCKS) + 1
 
 
 class _Part(Widget):
@@ -34,25 +34,26 @@ class _Part(Widget):
     def __init__(self, clocks: Widget) -> None:
         super().__init__()
         self._clocks = clocks
-        self._piece: Piece = ("", "plain")
+        self._pieces: list[Piece] = []
 
-    def say(self, piece: Piece) -> None:
-        if piece == self._piece:
+    def say(self, pieces: list[Piece]) -> None:
+        if pieces == self._pieces:
             return
-        before, self._piece = self._piece, piece
-        if len(before[0]) != len(piece[0]):
-            self.styles.width = len(piece[0])
+        before, self._pieces = self._pieces, pieces
+        if (width := widths(pieces)) != widths(before):
+            self.styles.width = width
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        return strip(self._clocks, [self._piece], self.size.width)
+        return strip(self._clocks, self._pieces, self.size.width)
 
 
 class Clocks(Widget):
     """One line: outage, all up, maintenance.
 
-    Each piece is a widget: while only the clocks tick, only their digits are sent, about 60 bytes
-    each, where a line of one widget would be sent from its left edge on.
+    Each time is a widget, and so is what stands between two: while only the clocks tick, only
+    their digits are sent, about 60 bytes each, where a line of one widget would be sent from its
+    left edge on.
     """
 
     COMPONENT_CLASSES = set(STYLES)
@@ -62,7 +63,7 @@ class Clocks(Widget):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._parts = [_Part(self) for _ in range(_PARTS * len(_CLOCKS))]
+        self._parts = [_Part(self) for _ in range(_PARTS)]
         self._told: tuple[RunView, float] | None = None
 
     def compose(self) -> ComposeResult:
@@ -71,10 +72,8 @@ class Clocks(Widget):
     def show(self, view: RunView, now: float) -> None:
         """Shows the clocks as they stand now, epoch seconds."""
         self._told = (view, now)
-        pieces = clock_pieces(view, now, self.size.width)
-        pieces += [("", "plain")] * (len(self._parts) - len(pieces))
-        for part, piece in zip(self._parts, pieces, strict=True):
-            part.say(piece)
+        for part, pieces in zip(self._parts, _fitting(view, now, self.size.width), strict=True):
+            part.say(pieces)
 
     def on_resize(self) -> None:
         if self._told:
@@ -83,40 +82,50 @@ class Clocks(Widget):
 
 def clock_pieces(view: RunView, now: float, width: int) -> list[Piece]:
     """The clocks in the most words that fit."""
+    return [piece for part in _fitting(view, now, width) for piece in part]
+
+
+def _fitting(view: RunView, now: float, width: int) -> list[list[Piece]]:
     for words in (2, 1, 0):
-        pieces = _pieces(view, now, words)
-        if widths(pieces) <= width:
+        parts = _in_parts(view, now, words)
+        if sum(map(widths, parts)) <= width:
             break
-    return pieces
+    return parts
 
 
-def _pieces(view: RunView, now: float, words: int) -> list[Piece]:
-    """``words``: 2 says everything, 1 is short, 0 leaves out by how much a clock is over."""
+def _in_parts(view: RunView, now: float, words: int) -> list[list[Piece]]:
+    """Every second part is a clock's time, which ticks; the others stand still.
+
+    ``words``: 2 says everything, 1 is short, 0 leaves out by how much a clock is over.
+    """
     long = words == 2
     clocks, estimate = view.clocks(now), view.plan.get("estimate", {})
-    pieces: list[Piece] = []
+    parts: list[list[Piece]] = [[]]
     for name, title, expectation, end in _CLOCKS:
         taken, expected = getattr(clocks, name), estimate.get(expectation)
         reached = getattr(view, end) is not None
-        if pieces:
-            pieces.append(("   ", "plain"))
+        still = parts[-1]
+        if len(parts) > 1:
+            still.append(("   ", "plain"))
         # Nothing yet: what is expected is all that can be said.
         if taken is None:
             text = f"about {duration(expected)} expected" if expected and long else "not begun"
             if expected and not long:
                 text = f"-/{duration(expected)}"
-            pieces += [(f"{title} ", "dim"), (text, "dim")]
+            still += [(f"{title} ", "dim"), (text, "dim")]
+            parts += [[], []]
             continue
         late = expected is not None and int(taken) > int(expected)
-        style = "warn" if late else ("good" if reached else "busy")
-        pieces += [(f"{title} ", "plain"), (duration(int(taken)), style)]
+        still.append((f"{title} ", "plain"))
+        ticks = (duration(int(taken)), "warn" if late else ("good" if reached else "busy"))
+        parts += [[ticks], []]
         if expected:
             of = " of about " if long else "/"
-            pieces.append((f"{of}{duration(expected)}", "dim"))
+            parts[-1].append((f"{of}{duration(expected)}", "dim"))
         if late:
             # In minutes: the clock beside it ticks already, and each tick is sent.
             over = f" {minutes(int(taken) - int(expected))} over"
-            pieces.append((over if words else "!", "warn"))
+            parts[-1].append((over if words else "!", "warn"))
         if reached:
-            pieces.append((" ✓", "good"))
-    return pieces
+            parts[-1].append((" ✓", "good"))
+    return parts
