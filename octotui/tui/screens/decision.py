@@ -68,10 +68,17 @@ class DecisionScreen(WithLog):
             happened_text(situation, self.store.last_words() if not situation.alive else "")
         )
         self.query_one("#stands-text", Line).say(stands_text(view, now))
+        self._say_whether_there_is_more()
         offered = choices(situation)
         if (ids := [_option_id(command) for command in offered]) != self._offered:
             self._offered = ids
             self._offer(situation, offered)
+
+    def _say_whether_there_is_more(self) -> None:
+        more = "tab: read on" if self.query_one("#happened").max_scroll_y else ""
+        box = self.query_one("#decision")
+        if (box.border_subtitle or "") != more:  # setting it paints the whole pane
+            box.border_subtitle = more
 
     def _offer(self, situation: Situation, offered: list[Command]) -> None:
         view = self.store.view

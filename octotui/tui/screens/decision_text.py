@@ -142,7 +142,7 @@ def stands_text(view: RunView, now: float) -> Content:
     facts.append("database upgraded" if view.database_upgraded else _database(view))
     lines.append(Content(f"  {'; '.join(facts)}."))
     if view.database_upgraded:
-        text = "  The way back would be a restore of the backup, by hand and by your decision."
+        text = "  Only a restore of the backup leads back, by hand and by your decision."
         lines.append(Content.styled(text, "dim"))
     return join(lines)
 

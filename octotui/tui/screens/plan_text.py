@@ -8,6 +8,7 @@ from typing import Any
 
 from textual.content import Content
 
+from octotui.tui.screens.run_text import run_name, versions
 from octotui.tui.situation import Situation
 from octotui.tui.words import FINDING_MARKS, duration, join, run_mark, shorten
 from octotui.upgrade.phases import POINT_OF_NO_RETURN
@@ -34,12 +35,9 @@ def plan_head(situation: Situation, now: float) -> Content:
     view = situation.view
     assert view is not None, "the plan's screen has a run"
     glyph, word, style = run_mark(view.state)
-    cluster = view.cluster.partition("//")[2] or view.cluster
-    parts = [Content.assemble((f" {cluster} ", "bold"))]
-    if view.to_version:
-        parts.append(Content(f"{view.from_version} → {view.to_version}  "))
+    parts = [Content.assemble((f" {run_name(view)}", "bold"), versions(view, " "), "  ")]
     if not (situation.alive or view.outcome or situation.replayed):
-        parts.append(Content.styled("✗ gone: nobody works on it", "bold $error"))
+        parts.append(Content.styled("✗ process gone: nobody works on it", "bold $error"))
     elif view.state == "preflight":
         since = duration(now - view.state_since)
         text = "reading facts, running checks" if view.started else "starting"
@@ -93,7 +91,8 @@ def findings_text(view: RunView) -> Content:
             passed.setdefault(finding["check"], []).append(finding["evidence"])
     glyph, _, style = FINDING_MARKS["pass"]
     for check, evidence in passed.items():
-        more = f" and {len(evidence) - 1} more" if len(evidence) > 1 else ""
+        others = len(evidence) - 1
+        more = f" ({others} more node{'s' if others > 1 else ''} alike)" if others else ""
         lines.append(
             Content.assemble(
                 (f"{glyph} ", style),

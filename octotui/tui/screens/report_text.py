@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from octotui.tui.screens.plan_text import findings_text
+from octotui.tui.screens.run_text import run_name, versions
 from octotui.tui.words import SERVING_MARKS, STEP_MARKS, clock, duration, join, run_mark
 from octotui.upgrade.phases import BY_NAME
 from octotui.view import RunView
@@ -19,12 +20,10 @@ def report_head(view: RunView) -> Content:
     glyph, word, style = run_mark(view.outcome or view.state)
     took = ""
     if view.started is not None and view.ended_at is not None:
-        took = f" after {duration(view.ended_at - view.started)}"
+        took = f" after {duration(int(view.ended_at - view.started))}"
+    name = run_name(view) or f"run {view.run}"
     return Content.assemble(
-        (f" {view.cluster.partition('//')[2] or view.cluster} ", "bold"),
-        f"{view.from_version or '?'} → {view.to_version or '?'}  ",
-        (f"{glyph} {word}", style),
-        took,
+        (f" {name}", "bold"), versions(view, " "), "  ", (f"{glyph} {word}", style), took
     )
 
 
@@ -71,7 +70,8 @@ def _clocks(view: RunView) -> Iterator[Content]:
         ("until all nodes served", clocks.all_up, "all_up_seconds"),
         ("maintenance mode", clocks.maintenance, "maintenance_seconds"),
     ):
-        took = duration(seconds) if seconds is not None else "none"
+        # Whole seconds, as the clocks of the run's screen show them.
+        took = duration(int(seconds)) if seconds is not None else "none"
         expected = duration(estimate.get(key, 0.0))
         yield Content.assemble(f"{title:<36}", (f"{took:>9}", "bold"), f"{expected:>11}")
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from textual.content import Content
 
 from octotui.tui.situation import Situation
 from octotui.tui.words import clock, duration, run_mark
 from octotui.upgrade.phases import FINAL, WAITING
+from octotui.view import RunView
 
 #: No news for longer than this, seconds, and the line says when the last came. While the run waits
 #: for a person none is to be expected.
@@ -23,19 +26,35 @@ def run_head(situation: Situation, now: float, heard: float) -> Content:
     assert view is not None, "the run's screen has a run"
     glyph, word, style = run_mark(view.state)
     where = word
-    if view.state in WAITING:
-        where = f"{word} {'before' if view.state == 'held' else 'in'} {view.waiting_phase}"
     since = f" since {clock(view.state_since)}"
+    if view.state in WAITING:
+        # Since when is told with what is waited for: the versions are to fit into 80 columns.
+        where, since = f"{word} {'before' if view.state == 'held' else 'in'} {_phase(view)}", ""
     if view.state in FINAL and view.started is not None:
-        since = f" after {duration((view.ended_at or now) - view.started)}"
+        since = f" after {duration(int((view.ended_at or now) - view.started))}"
     life, colour = _life(situation, now, heard)
     return Content.assemble(
         (f" {life}  ", colour),
-        (f"{glyph} {where.replace('_', ' ')}", style),
+        (f"{glyph} {where}", style),
         since,
-        (f"  {view.cluster.partition('//')[2] or view.cluster}", "bold"),
-        f" {view.from_version} → {view.to_version}",
+        (f"  {run_name(view)}", "bold"),
+        versions(view, " "),
     )
+
+
+def run_name(view: RunView) -> str:
+    """What a run's cluster is called here: by its profile, else by its address."""
+    return PurePath(view.profile).stem or view.cluster.partition("//")[2] or view.cluster
+
+
+def versions(view: RunView, before: str) -> str:
+    """From which version to which, as far as that is known, after the text ``before``."""
+    known = [version for version in (view.from_version, view.to_version) if version]
+    return before + " → ".join(known) if known else ""
+
+
+def _phase(view: RunView) -> str:
+    return view.waiting_phase.replace("_", " ")
 
 
 def _life(situation: Situation, now: float, heard: float) -> tuple[str, str]:
@@ -45,7 +64,7 @@ def _life(situation: Situation, now: float, heard: float) -> tuple[str, str]:
     if view is not None and view.outcome:
         return "○ ended", "dim"
     if not situation.alive:
-        return "✗ gone", "bold $error"
+        return "✗ process gone", "bold $error"
     if now - heard > QUIET and situation.state not in WAITING:
         return f"● live, last news {clock(heard)}", "dim"
     return "● live", "$success"
