@@ -115,6 +115,7 @@ async def test_profiles_and_runs_are_listed_and_a_run_is_attached_to(home: Path)
             assert "draining" in shown(app, "#runs")[0]
             assert " steps" in shown(app, "#runs")[0]
             await pilot.press("enter")
+            await until(pilot, lambda: app.store is not None)
             assert app.store is not None
             assert app.store.run == run.run
             await pilot.press("escape")
@@ -153,7 +154,7 @@ async def test_going_home_between_two_turns_of_a_run_s_screen(home: Path) -> Non
         async with app.run_test(size=(100, 30)) as pilot:
             await until(pilot, lambda: shown(app, "#runs"))
             await pilot.press("enter")
-            await pilot.pause()
+            await until(pilot, lambda: not isinstance(app.screen, HomeScreen))
             screen = app.screen
             assert isinstance(screen, CockpitScreen)
             turn = asyncio.create_task(screen.tick_in_turns(app.now()))
@@ -248,6 +249,7 @@ async def test_nobody_is_asked_while_another_screen_is_on_top(home: Path, asked:
             await until(pilot, lambda: asked.times == 1)
             screen = app.screen
             await pilot.press("enter")
+            await until(pilot, lambda: app.screen is not screen)
             assert isinstance(screen, HomeScreen)
             screen._ask_due = 0.0
             await pilot.pause(0.6)
@@ -272,6 +274,7 @@ async def test_enter_on_a_profile_attaches_to_the_run_of_its_cluster(home: Path)
             await pilot.pause()
             assert "enter attaches to it" in " ".join(detail(app).split())
             await pilot.press("enter")
+            await until(pilot, lambda: app.store is not None)
             assert app.store is not None
             assert app.store.run == run.run
     finally:
@@ -295,6 +298,7 @@ async def test_an_ended_run_opens_its_report_and_can_be_replayed(home: Path) -> 
             await pilot.press("escape")
             assert isinstance(app.screen, HomeScreen)
             await pilot.press("enter")
+            await until(pilot, lambda: not isinstance(app.screen, HomeScreen))
             assert app.screen.PLACE == "report"  # type: ignore[attr-defined]
     finally:
         run.close()

@@ -1,0 +1,245 @@
+"""What goes wrong or changes while somebody looks: it is said, and the screen goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from octotui.run.directory import RunDirectory
+from octotui.tui import glance
+from octotui.tui.app import Cockpit
+from octotui.tui.commands import BY_ID
+from octotui.tui.home_list import HomeList
+from octotui.tui.keymap import Settings
+from octotui.tui.recording import Recording, load
+from octotui.tui.screens.base import CockpitScreen
+from octotui.tui.screens.help import HelpScreen
+from octotui.tui.screens.home import HomeScreen
+from octotui.tui.store import Store
+from tests.cockpit_support import Recorded, enters
+
+Make = Callable[..., Recorded]
+
+
+@pytest.fixture
+def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    async def nobody() -> AsyncGenerator[str, None]:
+        return
+        yield
+
+    monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path))
+    monkeypatch.setattr("octotui.profile.find.profile_folders", lambda: (tmp_path / "profiles",))
+    monkeypatch.setattr(glance, "answers", nobody)
+    made: list[Recorded] = []
+
+    def make(*arguments: Any, **options: Any) -> Recorded:
+        made.append(Recorded(tmp_path, *arguments, **options))
+        return made[-1]
+
+    yield make
+    for run in made:
+        run.close()
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """Something that takes a while goes on when this is set."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def cockpit(run: Recorded | None = None, **options: Any) -> Cockpit:
+    directory = run.run if run else None
+    return Cockpit(directory, environment={}, settings=Settings(mouse=False), **options)
+
+
+def said(app: Cockpit) -> list[str]:
+    return [f"{each.title} {each.message}" for each in app._notifications]
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
+    for _ in range(200):
+        if condition():
+            return
+        await pilot.pause(0.02)
+    raise AssertionError("it did not come")
+
+
+async def at_home(app: Cockpit, pilot: Pilot[Any], runs: int = 1) -> None:
+    screen = app.screen
+    assert isinstance(screen, HomeScreen)
+    await until(pilot, lambda: len(screen._runs) == runs)
+    screen.query_one("#runs").focus()
+    await pilot.pause()
+
+
+# --- what cannot be read --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("damage", ["cut", "misfit"])
+async def test_an_event_that_is_damaged_in_mid_run_is_told_once(
+    recorded: Make, damage: str
+) -> None:
+    run = recorded("succeeded", enters("stopping"))
+    app = cockpit(run, now=run.now)
+    async with app.run_test(size=(100, 30)) as pilot:
+        assert app.store is not None
+        seen = app.store.view.seq
+        run.tell("step.ended", {"step": "of nobody"})
+        if damage == "cut":
+            run.journal._db.execute("UPDATE event SET data = '{' WHERE seq = ?", (seen + 1,))
+        for _ in range(3):
+            app.tick()
+            await pilot.pause()
+        [told] = said(app)
+        assert "not of now" in told
+        assert "octotui bundle" in told
+        assert app.screen.PLACE == "run"  # type: ignore[attr-defined]
+    assert app.return_value is None
+
+
+async def test_a_damaged_run_is_not_opened_and_home_stays(recorded: Make) -> None:
+    run = recorded("succeeded", enters("stopping"))
+    app = cockpit()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await at_home(app, pilot)
+        run.journal._db.execute("UPDATE event SET data = '{' WHERE seq = 3")
+        await pilot.press("enter")
+        await until(pilot, lambda: said(app))
+        assert "not opened" in said(app)[0]
+        assert isinstance(app.screen, HomeScreen)
+        assert app.store is None
+
+
+async def test_home_counts_the_runs_that_cannot_be_read(recorded: Make) -> None:
+    run = recorded("succeeded", enters("stopping"))
+    run.journal._db.execute("UPDATE event SET data = '{' WHERE seq = 3")
+    app = cockpit()
+    async with app.run_test(size=(100, 30)) as pilot:
+        head = app.screen.query_one("#home-head")
+        await until(pilot, lambda: "1 cannot be read" in str(head.render()))
+
+
+async def test_a_folder_of_runs_that_cannot_be_read_is_told_once(
+    recorded: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[float] = []
+
+    def refused(self: HomeList, now: float) -> None:
+        reads.append(now)
+        raise PermissionError(13, "Permission denied", "runs")
+
+    monkeypatch.setattr(HomeList, "read", refused)
+    app = cockpit()
+    async with app.run_test(size=(100, 30)) as pilot:
+        screen = app.screen
+        assert isinstance(screen, HomeScreen)
+        for count in (1, 2):
+            screen._due = 0.0
+            await until(pilot, lambda count=count: len(reads) >= count and not screen._reading)
+        assert len(said(app)) == 1
+        assert "Permission denied" in said(app)[0]
+
+
+# --- what takes a while ---------------------------------------------------------------------------
+
+
+async def test_a_run_is_folded_beside_the_loop(
+    recorded: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def store(*arguments: Any) -> Store:
+        threads.append(threading.current_thread())
+        return Store(*arguments)
+
+    run = recorded("succeeded", enters("stopping"))
+    monkeypatch.setattr("octotui.tui.app.Store", store)
+    app = cockpit(now=run.now)
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.open_run(run.run)
+        await until(pilot, lambda: threads)
+        assert threads[0] is not threading.current_thread()
+
+
+async def test_a_run_that_was_read_when_one_is_elsewhere_is_not_put_on_top(
+    recorded: Make, monkeypatch: pytest.MonkeyPatch, gate: threading.Event
+) -> None:
+    def slow(*arguments: Any) -> Store:
+        gate.wait(10)
+        return Store(*arguments)
+
+    run = recorded("succeeded", enters("stopping"))
+    monkeypatch.setattr("octotui.tui.app.Store", slow)
+    app = cockpit(now=run.now)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await at_home(app, pilot)
+        await pilot.press("enter", "question_mark")
+        assert isinstance(app.screen, HelpScreen)
+        gate.set()
+        await until(pilot, lambda: said(app))
+        assert "elsewhere" in said(app)[0]
+        assert isinstance(app.screen, HelpScreen)
+        assert app.store is None
+
+
+async def test_a_replay_that_was_read_when_one_is_elsewhere_is_not_put_on_top(
+    recorded: Make, monkeypatch: pytest.MonkeyPatch, gate: threading.Event
+) -> None:
+    def slow(*arguments: Any) -> Recording:
+        gate.wait(10)
+        return load(*arguments)
+
+    run = recorded("succeeded", enters("stopping"))
+    monkeypatch.setattr("octotui.tui.app.load", slow)
+    app = cockpit(now=run.now)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await at_home(app, pilot)
+        await pilot.press("P", "enter")
+        await until(pilot, lambda: isinstance(app.store, Store))
+        below = app.screen
+        gate.set()
+        await until(pilot, lambda: said(app))
+        assert "replay was not opened" in said(app)[0]
+        assert app.screen is below
+        assert isinstance(app.store, Store)
+        await pilot.press("escape")
+        assert isinstance(app.screen, HomeScreen)
+
+
+async def test_a_command_takes_up_the_run_it_was_for_whatever_is_open_by_then(
+    recorded: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken_up: list[RunDirectory] = []
+    may_go_on = asyncio.Event()
+
+    async def slow(self: Store, command: str, argument: str) -> None:
+        await may_go_on.wait()
+
+    run = recorded("joining-failed", enters("joining"), alive=False)
+    monkeypatch.setattr(Store, "send", slow)
+    monkeypatch.setattr("octotui.tui.app.take_up", taken_up.append)
+    app = cockpit(now=run.now)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await at_home(app, pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.store, Store))
+        screen, store = app.screen, app.store
+        assert isinstance(screen, CockpitScreen)
+        assert isinstance(store, Store)
+        sending = asyncio.create_task(screen._send(store, BY_ID["run.retry"], ""))
+        await pilot.pause()
+        while not isinstance(app.screen, HomeScreen):
+            app.back()
+            await pilot.pause()
+        assert app.store is None
+        may_go_on.set()
+        await sending
+    assert taken_up == [run.run]
