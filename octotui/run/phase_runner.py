@@ -13,7 +13,8 @@ from octotui.run.journal import JournalError
 from octotui.run.ledger import Ledger
 from octotui.run.logs import NodeLogs
 from octotui.run.patience import patience_of, patiently
-from octotui.upgrade.plan import Plan, PlannedStep
+from octotui.upgrade.plan import Plan
+from octotui.upgrade.planned_step import PlannedStep
 from octotui.upgrade.steps import KINDS
 from octotui.upgrade.steps.base import LOG_BYTES, Clock, StepContext, StepFailed, World
 

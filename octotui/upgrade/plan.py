@@ -6,11 +6,12 @@ to do. Nothing in it is secret.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypeAlias
 
 from octotui.api.source import Package
+from octotui.upgrade.planned_step import PlannedStep
 
 Rollout: TypeAlias = Literal["first-node", "all-nodes"]
 Reopen: TypeAlias = Literal["all-verified", "first-verified"]
@@ -51,23 +52,6 @@ class PlannedNode:
 class SmokeTest:
     url: str
     expect: int
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedStep:
-    """One step of the plan.
-
-    ``after`` names steps of the same phase that must have ended well before. ``seconds`` is the
-    expected duration. ``node`` is None for the cluster's own steps.
-    """
-
-    id: str
-    kind: str
-    phase: str
-    title: str
-    node: str | None
-    after: tuple[str, ...]
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +124,3 @@ class Plan:
             PlannedStep(**{**step, "after": tuple(step["after"])}) for step in data["steps"]
         )
         return cls(**{f.name: values[f.name] for f in fields(cls)})
-
-
-def longest_path(steps: Iterable[PlannedStep]) -> float:
-    """Seconds that steps of one phase take when everything that may run at once does."""
-    ends: dict[str, float] = {}
-    for step in steps:  # a plan lists steps after those they wait for
-        begin = max((ends.get(before, 0.0) for before in step.after), default=0.0)
-        ends[step.id] = begin + step.seconds
-    return max(ends.values(), default=0.0)

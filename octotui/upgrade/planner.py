@@ -11,10 +11,9 @@ from octotui.upgrade.plan import (
     Options,
     Plan,
     PlannedNode,
-    PlannedStep,
     SmokeTest,
-    longest_path,
 )
+from octotui.upgrade.planned_step import PlannedStep, longest_path
 
 #: Typical seconds of what takes time (the downtime model; calibrated against the vendor's
 #: "1 to 30 minutes", not measured). Everything else is a call of about a second.

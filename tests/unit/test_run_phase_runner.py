@@ -13,7 +13,7 @@ from octotui.run.journal import Journal
 from octotui.run.ledger import Ledger
 from octotui.run.logs import NodeLogs
 from octotui.run.phase_runner import PhaseRunner, telling_lines
-from octotui.upgrade.plan import PlannedStep
+from octotui.upgrade.planned_step import PlannedStep
 from octotui.upgrade.steps import KINDS
 from octotui.upgrade.steps.base import Probe, Step, StepContext
 

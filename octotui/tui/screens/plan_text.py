@@ -12,7 +12,8 @@ from octotui.tui.screens.run_text import run_name, versions
 from octotui.tui.situation import Situation
 from octotui.tui.words import FINDING_MARKS, duration, join, run_mark, shorten
 from octotui.upgrade.phases import POINT_OF_NO_RETURN
-from octotui.upgrade.plan import Plan, longest_path
+from octotui.upgrade.plan import Plan
+from octotui.upgrade.planned_step import longest_path
 from octotui.view import NodeView, RunView, StepView
 
 _ORDER = ("fail", "warn", "skip", "pass")

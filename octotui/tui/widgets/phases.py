@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from octotui.upgrade.phases import BY_NAME, ROLLING_BACK, WAITING, sequence
-from octotui.upgrade.plan import PlannedStep, longest_path
+from octotui.upgrade.planned_step import PlannedStep, longest_path
 from octotui.view import RunView
 
 PhaseState: TypeAlias = Literal["to do", "running", "waiting", "done", "failed"]

@@ -17,7 +17,8 @@ from octotui.api.errors import OctotuiError
 from octotui.api.node import NodeOperations
 from octotui.api.server import OctopusServer
 from octotui.api.source import Source
-from octotui.upgrade.plan import Plan, PlannedNode, PlannedStep
+from octotui.upgrade.plan import Plan, PlannedNode
+from octotui.upgrade.planned_step import PlannedStep
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
