@@ -156,28 +156,30 @@ async def test_a_run_is_folded_beside_the_loop(
 ) -> None:
     threads: list[threading.Thread] = []
 
-    def store(*arguments: Any) -> Store:
-        threads.append(threading.current_thread())
-        return Store(*arguments)
+    class Noted(Store):
+        def __init__(self, *arguments: Any) -> None:
+            threads.append(threading.current_thread())
+            super().__init__(*arguments)
 
     run = recorded("succeeded", enters("stopping"))
-    monkeypatch.setattr("octotui.tui.app.Store", store)
+    monkeypatch.setattr("octotui.tui.app.Store", Noted)
     app = cockpit(now=run.now)
     async with app.run_test(size=(100, 30)) as pilot:
         app.open_run(run.run)
-        await until(pilot, lambda: threads)
+        await until(pilot, lambda: isinstance(app.store, Noted))
         assert threads[0] is not threading.current_thread()
 
 
 async def test_a_run_that_was_read_when_one_is_elsewhere_is_not_put_on_top(
     recorded: Make, monkeypatch: pytest.MonkeyPatch, gate: threading.Event
 ) -> None:
-    def slow(*arguments: Any) -> Store:
-        gate.wait(10)
-        return Store(*arguments)
+    class Slow(Store):
+        def __init__(self, *arguments: Any) -> None:
+            gate.wait(10)
+            super().__init__(*arguments)
 
     run = recorded("succeeded", enters("stopping"))
-    monkeypatch.setattr("octotui.tui.app.Store", slow)
+    monkeypatch.setattr("octotui.tui.app.Store", Slow)
     app = cockpit(now=run.now)
     async with app.run_test(size=(100, 30)) as pilot:
         await at_home(app, pilot)
