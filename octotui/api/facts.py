@@ -122,11 +122,15 @@ class NodeFacts:
 
 @dataclass(frozen=True, slots=True)
 class NodeProblem:
-    """A node of which no facts could be had, and why, in the error's own sentences."""
+    """A node of which no facts could be had, and why, in the error's own sentences.
+
+    ``advice``: what to do about it, where the error said so.
+    """
 
     node: str
     problem: str
     kind: str
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

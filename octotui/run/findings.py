@@ -26,7 +26,8 @@ class Judged:
     def as_text(self) -> str:
         """Check, node, what was seen, and what to do about it."""
         finding = self.finding
-        where = f"{finding.node}: " if finding.node else ""
+        named = not finding.node or finding.evidence.startswith(finding.node)
+        where = "" if named else f"{finding.node}: "
         return f"{finding.check}: {where}{finding.evidence.rstrip('.')}. {finding.fix}".rstrip()
 
     def as_json(self) -> dict[str, Any]:

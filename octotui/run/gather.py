@@ -51,7 +51,9 @@ async def gather(world: World, wanted: Wanted, run_id: str) -> Facts:
                 return await operations.facts()
         except OctotuiError as error:
             kind = type(error).__name__ if isinstance(error, TransportError) else "NodeError"
-            return NodeProblem(operations.name, str(error), kind)
+            # Node and advice stand beside it: said in it as well, they would be told twice.
+            said = OctotuiError(error.what, meaning=error.meaning, left=error.left)
+            return NodeProblem(operations.name, str(said), kind, error.next_step)
 
     async with asyncio.TaskGroup() as group:
         asked = group.create_task(cluster())

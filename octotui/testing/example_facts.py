@@ -76,7 +76,7 @@ def with_database(facts: Facts, **changes: Any) -> Facts:
 
 def without_node(facts: Facts, node: str, kind: str = "Unreachable") -> Facts:
     """The facts with a node that could not be read."""
-    problem = NodeProblem(node, f"{node}: no connection was made", kind)
+    problem = NodeProblem(node, "no connection was made", kind)
     return replace(facts, nodes={**facts.nodes, node: problem})
 
 

@@ -35,7 +35,7 @@ class NodesReachableCheck:
 
 def _judge(name: str, node: NodeFacts | NodeProblem) -> Finding:
     if isinstance(node, NodeProblem):
-        fix = _FIXES.get(node.kind, _OTHER_FIX)
+        fix = node.advice or _FIXES.get(node.kind, _OTHER_FIX)
         return _REPORT.failed(node.problem or "the node could not be read", fix, name)
     if not node.elevated:
         return _REPORT.failed(
