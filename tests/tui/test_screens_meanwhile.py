@@ -167,6 +167,7 @@ async def test_a_run_is_folded_beside_the_loop(
     async with app.run_test(size=(100, 30)) as pilot:
         app.open_run(run.run)
         await until(pilot, lambda: isinstance(app.store, Noted))
+        await pilot.pause()
         assert threads[0] is not threading.current_thread()
 
 
