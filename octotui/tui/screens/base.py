@@ -37,9 +37,14 @@ class Line(Static):
         if said is None:
             self.update(text)
         elif not text.is_same(said):
-            # A new layout of the whole screen only where the height may be another one.
-            lines = text.plain.count("\n") == said.plain.count("\n")
-            self.update(text, layout=not (lines and self.styles.text_wrap == "nowrap"))
+            # A new layout of the whole screen only where the height is another one.
+            self.update(text, layout=self._height_of(text) != self._height_of(said))
+
+    def _height_of(self, text: Content) -> int | Content:
+        width = self.content_size.width
+        if not width:
+            return text  # before the first layout no two texts are as high
+        return text.get_height(self.styles.get_rules(), width)
 
 
 class Entry(Input):

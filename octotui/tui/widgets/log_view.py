@@ -25,7 +25,7 @@ from octotui.tui.widgets.log_paint import (
     status_line,
 )
 from octotui.tui.widgets.log_window import LogWindow
-from octotui.tui.widgets.paint import CSS, STYLES, Piece, strip
+from octotui.tui.widgets.paint import CSS, STYLES, Piece, strip, widths
 
 
 class LogView(Widget, can_focus=True):
@@ -241,8 +241,10 @@ class LogView(Widget, can_focus=True):
             faint=not self.buffer.is_hit(number),
             wrapped=self.wrapped,
         )
-        over = "cursor" if self.has_focus and self.window.is_selected(number) else ""
-        return Strip.join([strip(self, pieces, text_width, over), strip(self, [tick], 1)])
+        if self.has_focus and self.window.is_selected(number):
+            return Strip.join([strip(self, pieces, text_width, "cursor"), strip(self, [tick], 1)])
+        blank = " " * (text_width - widths(pieces))
+        return strip(self, [*pieces, (blank, "plain"), tick], width)
 
     @property
     def _page(self) -> int:

@@ -57,15 +57,21 @@ def style_of(widget: Widget, name: str) -> Style:
 def strip(widget: Widget, pieces: Sequence[Piece], width: int, over: str = "") -> Strip:
     """A line of exactly this width. ``over`` names a style laid over all of it."""
     extra = widget.get_component_rich_style(over, partial=True) if over else None
-    segments = []
-    for text, name in pieces:
-        if text:
-            style = style_of(widget, name)
-            segments.append(Segment(printable(text), style + extra if extra else style))
     blank = style_of(widget, "plain")
     if extra:
         blank += extra
-    return Strip(segments).adjust_cell_length(width, blank)
+    segments, length = [], 0
+    for text, name in pieces:
+        if text:
+            style = style_of(widget, name)
+            text = printable(text)
+            segments.append(Segment(text, style + extra if extra else style))
+            length += len(text) if text.isascii() else cell_len(text)
+    # Most lines are too short: filled up here, one strip is made and not two.
+    if length < width:
+        segments.append(Segment(" " * (width - length), blank))
+        length = width
+    return Strip(segments, length).adjust_cell_length(width, blank)
 
 
 def changed(old: Sequence[Piece], new: Sequence[Piece], y: int, width: int) -> list[Region]:
