@@ -22,6 +22,10 @@ from typing import Final
 LINES: Final = 400
 READS: Final = 32
 CHUNK: Final = 16 * 1024
+#: A line is cut after so many bytes: a file may go on for ever without an end of line.
+LONGEST: Final = 64 * 1024
+#: What a line that was cut says at its end.
+CUT: Final = " ... (cut)"
 
 
 class Severity(IntEnum):
@@ -123,6 +127,8 @@ class _File:
         self._at = ""
         self.offset = 0
         self._rest = b""
+        #: The line at the end of what was read was cut: the rest of it is dropped.
+        self._drops = False
 
     def read(self) -> int:
         """Takes in what is new, a chunk at most, and returns how many bytes that were."""
@@ -133,11 +139,22 @@ class _File:
         except OSError:
             return 0
         self.offset += len(data)
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        lines = self._split(data)
         self.waiting.extend(lines)
         # A clock that was set back must not hold up the lines of the other nodes.
         self.newest = max(self.newest, max(map(_stamp, lines), default=b""))
         return len(data)
+
+    def _split(self, data: bytes) -> list[bytes]:
+        """The lines that end in it, and the last one where it has grown too long."""
+        if self._drops:
+            _, end, data = data.partition(b"\n")
+            self._drops = not end
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > LONGEST:
+            lines.append(self._rest[:LONGEST] + CUT.encode())
+            self._rest, self._drops = b"", True
+        return lines
 
     @property
     def head(self) -> bytes:

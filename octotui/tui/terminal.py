@@ -84,14 +84,23 @@ def exit_on_loss(leave: Callable[[int], None]) -> None:
         loop.add_signal_handler(number, lost, 128 + number)
 
     def watch() -> None:
-        terminal = select.poll()
-        terminal.register(2, 0)  # standard error, where Textual draws; a hang-up is told unasked
-        terminal.poll()
+        if not hung_up(2):  # standard error, where Textual draws
+            return
         _end_hard_after(GONE, HUNG_UP)
         with contextlib.suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(leave, HUNG_UP)
 
     threading.Thread(target=watch, name="hang-up", daemon=True).start()
+
+
+def hung_up(terminal: int) -> bool:
+    """Waits until that file's other end is gone; False where there is nothing to wait for.
+
+    A file that was closed here, or was never open, is no terminal that was lost.
+    """
+    poll = select.poll()
+    poll.register(terminal, 0)  # a hang-up is told unasked
+    return any(found & (select.POLLHUP | select.POLLERR) for _, found in poll.poll())
 
 
 def _end_hard_after(seconds: float, code: int) -> None:

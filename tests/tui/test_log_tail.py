@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from octotui.tui.log_tail import CHUNK, LINES, READS, LogTail, Severity, _File, parse
+from octotui.tui.log_tail import (
+    CHUNK,
+    CUT,
+    LINES,
+    LONGEST,
+    READS,
+    LogTail,
+    Severity,
+    _File,
+    parse,
+)
 
 
 @pytest.fixture
@@ -153,3 +163,16 @@ def test_no_line_is_lost_doubled_or_out_of_its_files_order_however_it_is_written
     for node in range(3):
         wanted = [number for number, (of, _, _) in enumerate(written) if of == node]
         assert [number for of, number in numbers if of == node] == wanted
+
+
+def test_a_line_without_an_end_is_cut_and_holds_nothing_up(logs: Path) -> None:
+    path = logs / "OCTO1.log"
+    path.write_bytes(b"x" * (5 * LONGEST))
+    tail = LogTail(logs)
+    found = tail.poll()
+    while tail.behind:
+        found += tail.poll()
+        assert len(tail._files["OCTO1.log"]._rest) <= LONGEST + CHUNK
+    assert [line.text for line in found] == ["x" * LONGEST + CUT]
+    write(logs, "OCTO1.log", "the rest of it", "the next line")
+    assert [line.text for line in tail.poll()] == ["the next line"]

@@ -18,9 +18,18 @@ from typing import TextIO
 import pytest
 
 from octotui.run.directory import RunDirectory
-from octotui.tui.terminal import LONGEST_COPY, clipboard_sequence, settle_environment, why_not
+from octotui.tui.terminal import (
+    LONGEST_COPY,
+    clipboard_sequence,
+    hung_up,
+    settle_environment,
+    why_not,
+)
 from octotui.tui.theme import theme_for
 from tests.cockpit_support import Recorded, enters
+
+#: For what has to come, seconds: a slow machine fails no test.
+LONG = 60.0
 
 
 @pytest.mark.parametrize(
@@ -99,7 +108,7 @@ class Attached:
         os.close(terminal)
         self.seen = ""
 
-    def until(self, pattern: str, seconds: float = 20.0) -> None:
+    def until(self, pattern: str, seconds: float = LONG) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not re.search(pattern, self.seen):
             if select.select([self.screen], [], [], 0.1)[0]:
@@ -122,15 +131,31 @@ fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudo terminal")
+def test_only_a_terminal_that_is_gone_counts_as_hung_up() -> None:
+    import pty
+
+    screen, terminal = pty.openpty()
+    os.close(screen)
+    assert hung_up(terminal)
+    os.close(terminal)
+    assert not hung_up(terminal)  # no file is open under that number: nothing was lost
+
+
+#: The main thread's place in the kernel is looked at, which only Linux tells.
+tells_where_it_stands = pytest.mark.skipif(
+    not Path("/proc/self/wchan").exists(), reason="the system does not tell where a thread waits"
+)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudo terminal")
 class TestLosingIt:
-    def test_a_closed_terminal_ends_the_client_within_a_second(self, run: Recorded) -> None:
+    """Within a second, as benchmarks/screen.py measures; here it has to happen at all."""
+
+    def test_a_closed_terminal_ends_the_client(self, run: Recorded) -> None:
         attached = Attached()
         attached.until("draining")
         os.close(attached.screen)
-        begun = time.monotonic()
-        code = attached.process.wait(10)
-        assert time.monotonic() - begun < 1.0
-        assert code == 128 + signal.SIGHUP
+        assert attached.process.wait(LONG) == 128 + signal.SIGHUP
         assert run.commands() == []
 
     def test_a_terminated_client_leaves_the_terminal_as_it_was(self, run: Recorded) -> None:
@@ -138,7 +163,7 @@ class TestLosingIt:
         attached.until("draining")
         attached.process.terminate()
         attached.until(r"\x1b\[\?1049l")
-        assert attached.process.wait(10) == 128 + signal.SIGTERM
+        assert attached.process.wait(LONG) == 128 + signal.SIGTERM
         os.close(attached.screen)
 
     def test_leaving_says_that_the_run_goes_on(self, run: Recorded) -> None:
@@ -146,26 +171,24 @@ class TestLosingIt:
         attached.until("draining")
         os.write(attached.screen, b"q")
         attached.until("nothing was decided. The run goes on: draining")
-        assert attached.process.wait(10) == 130
+        assert attached.process.wait(LONG) == 130
         os.close(attached.screen)
 
+    @tells_where_it_stands
     def test_a_client_that_is_stuck_in_writing_ends_when_its_terminal_is_closed(
         self, run: Recorded
     ) -> None:
         attached = Attached()
         attached.until("draining")
         # Nobody reads: each line fills the terminal's buffer, until a write does not return.
-        filled = 0
-        while not _is_stuck(attached.process.pid) and filled < 3000:
-            filled += 1
+        deadline = time.monotonic() + LONG
+        while not _is_stuck(attached.process.pid) and time.monotonic() < deadline:
             with (run.run.logs / "OCTO1.log").open("a") as log:
-                log.writelines(f"2025-10-09T09:00:00Z line {filled} {n}\n" for n in range(50))
+                log.writelines(f"2025-10-09T09:00:00Z line {n}\n" for n in range(50))
             time.sleep(0.01)
         assert _is_stuck(attached.process.pid)
-        begun = time.monotonic()
         os.close(attached.screen)
-        assert attached.process.wait(10) == 128 + signal.SIGHUP
-        assert time.monotonic() - begun < 1.0
+        assert attached.process.wait(LONG) == 128 + signal.SIGHUP
 
     def test_a_terminal_that_is_not_the_controlling_one_is_missed_as_well(
         self, run: Recorded
@@ -173,7 +196,7 @@ class TestLosingIt:
         attached = Attached(takes_terminal=False)
         attached.until("draining")
         os.close(attached.screen)
-        assert attached.process.wait(10) == 128 + signal.SIGHUP
+        assert attached.process.wait(LONG) == 128 + signal.SIGHUP
 
 
 def _is_stuck(pid: int) -> bool:
@@ -183,7 +206,7 @@ def _is_stuck(pid: int) -> bool:
     return bool(waits & {"wait_woken", "n_tty_write"}) and "futex" in main
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudo terminal")
+@tells_where_it_stands
 def test_a_terminal_that_nobody_reads_delays_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,7 +227,7 @@ def test_a_terminal_that_nobody_reads_delays_no_run(
         assert "run.ended" not in events
         assert since_it_stands[-1]["data"]["outcome"] == "succeeded"
     os.close(attached.screen)
-    assert attached.process.wait(10) == 128 + signal.SIGHUP
+    assert attached.process.wait(LONG) == 128 + signal.SIGHUP
 
 
 def _until_stuck(demo: subprocess.Popen[str], attached: Attached, flood: TextIO) -> Iterator[str]:
