@@ -69,7 +69,8 @@ class RunView:
     """A run as its events tell it.
 
     ``resumed``: when other processes took it up. ``changed``: a phase that changes the cluster
-    was entered. ``hold``: phases it stops before. ``facts``: what each node said of itself when it
+    was entered. ``hold``: phases it stops before. ``holder``: the run that held the cluster where
+    this one was refused for that. ``facts``: what each node said of itself when it
     was last asked.
     """
 
@@ -95,6 +96,7 @@ class RunView:
     commands: list[Mapping[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     outcome: str = ""
+    holder: str = ""
     exit_code: int | None = None
     lines: list[str] = field(default_factory=list)
     last_stop: float | None = None
@@ -334,6 +336,10 @@ def _plugin_problem(view: RunView, event: Event, data: Mapping[str, Any]) -> Non
 
 def _refused(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
     view.outcome = "refused"
+    view.holder = data["holder"]
+    # Of a run that never began nothing else is known.
+    view.profile = view.profile or data.get("profile", "")
+    view.cluster = view.cluster or data.get("cluster", "")
     view.ended_at = event.at
     view.exit_code = 3
     view.lines = [f"{data['what']}. {data['next']}"]

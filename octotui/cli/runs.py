@@ -32,6 +32,8 @@ def runs(as_json: bool) -> None:
         return
     for row in rows:
         versions = f"{row['from'] or '?'} to {row['to'] or '?'}"
+        if not (row["from"] or row["to"]):
+            versions = ""  # it never came to know them
         alive = "alive" if row["alive"] else ""
         click.echo(f"{row['run']}  {row['state']:<13} {alive:<6} {versions}  {row['cluster']}")
     if not rows:
@@ -47,7 +49,7 @@ def _row(run: RunDirectory) -> dict[str, Any]:
     return {
         "run": run.run_id,
         "cluster": view.cluster,
-        "state": "damaged" if damaged else view.state,
+        "state": "damaged" if damaged else _state(view),
         "alive": _alive(run),
         "pid": view.pid,
         "from": view.from_version,
@@ -55,6 +57,10 @@ def _row(run: RunDirectory) -> dict[str, Any]:
         "started": view.started,
         "ended": view.ended_at,
     }
+
+
+def _state(view: RunView) -> str:
+    return view.outcome if view.outcome == "refused" else view.state
 
 
 def _alive(run: RunDirectory) -> bool | None:

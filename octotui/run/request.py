@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from octotui.run.directory import RunDirectory
-from octotui.run.journal import Journal
+from octotui.run.journal import Journal, JournalReads
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class RunRequest:
     waived: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, journal: Journal) -> RunRequest:
+    def read(cls, journal: JournalReads) -> RunRequest:
         data: dict[str, Any] = journal.meta("request")
         return cls(**{**data, "waived": tuple(data["waived"])})
 

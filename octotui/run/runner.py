@@ -209,7 +209,13 @@ class Runner:
         self._take_lock(cluster.installation_id)
 
     def _refuse(self, busy: ClusterBusy) -> int:
-        data = {"holder": busy.holder, "what": busy.what, "next": busy.next_step}
+        data = {
+            "holder": busy.holder,
+            "what": busy.what,
+            "next": busy.next_step,
+            "profile": self._settings.profile,
+            "cluster": self._settings.cluster_url,
+        }
         self._append("run", "run.refused", data)
         return EXIT_CODES["refused"]
 

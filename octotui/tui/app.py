@@ -178,13 +178,16 @@ class Cockpit(TerminalApp):
             self._told.waits(situation)
             return
         if (place := place_of(situation)) != self._main.PLACE:
-            self._main = self._screen_for(place)
-            if len(self.screen_stack) == 1:
-                self.push_screen(self._main)  # Textual does not switch the screen it began with
-            else:
-                self.switch_screen(self._main)
+            self._show_main(place)
         elif place == "run" and self._told.offers(situation):
             self.push_screen(DecisionScreen())
+
+    def _show_main(self, place: str) -> None:
+        self._main = self._screen_for(place)
+        if len(self.screen_stack) == 1:
+            self.push_screen(self._main)  # Textual does not switch the screen it began with
+        else:
+            self.switch_screen(self._main)
 
     def _screen_for(self, place: str) -> CockpitScreen:
         from octotui.tui.screens.plan import PlanScreen
@@ -217,6 +220,23 @@ class Cockpit(TerminalApp):
         self._told = Told(self, store.view)
         self._main = self._screen_for(place_of(store.situation))
         self.push_screen(self._main)
+
+    def open_instead(self, find: Callable[[], RunDirectory]) -> None:
+        """Opens another run in the place of the open one. ``find`` is called in a thread."""
+        self.run_worker(self._open_instead(find, self.screen), exclusive=True, group="open")
+
+    async def _open_instead(self, find: Callable[[], RunDirectory], here: Screen[object]) -> None:
+        try:
+            run = await asyncio.to_thread(find)
+            store = await asyncio.to_thread(Store, run, self._now)
+        except (OctotuiError, OSError) as error:
+            self.notify(str(error), title="Not opened", severity="error")
+            return
+        if self.screen is not here:
+            self.notify(f"{run.run_id} is in the list of runs: you went elsewhere meanwhile.")
+            return
+        self.store, self._told = store, Told(self, store.view)
+        self._show_main(place_of(store.situation))
 
     async def begin(self, profile: Path) -> None:
         """Starts a run of that profile: facts, checks and a plan, which waits for approval."""

@@ -202,6 +202,15 @@ COMMANDS: Final = (
         ("report",), "look", when.planned,
     ),
     Command(
+        "run.again", "c", "check again", "Begin a new run with what this one was asked for: it "
+        "makes the checks again, and waits for approval.",
+        ("report",), "check_again", when.check_again, of="live",
+    ),
+    Command(
+        "run.holder", "o", "open the other run", "Open the run that holds the cluster.",
+        ("report",), "open_holder", when.open_holder, of="live",
+    ),
+    Command(
         "run.replay", "P", "replay", "Play the run again, from its beginning, on one clock.",
         ("run", "report"), "replay", when.replay, of="live",
     ),

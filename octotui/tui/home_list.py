@@ -193,7 +193,9 @@ def _touched(run: RunDirectory) -> tuple[float, ...]:
 
 def _profile(path: Path, runs: list[RunRow]) -> ProfileRow:
     own = os.path.realpath(path)
-    last = next((row for row in runs if row.profile == own), None)
+    # One that was refused before it began says nothing of the cluster.
+    begun = (row for row in runs if row.started is not None)
+    last = next((row for row in begun if row.profile == own), None)
     read = read_plain(path)
     same = (
         row

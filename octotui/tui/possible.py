@@ -91,6 +91,17 @@ def decide(situation: Situation) -> bool:
     return situation.state in WAITING or resume(situation)
 
 
+def check_again(situation: Situation) -> bool:
+    """It was refused before it changed anything: nothing is left to be taken up."""
+    view = situation.view
+    return bool(view and view.outcome == "refused" and not view.changed)
+
+
+def open_holder(situation: Situation) -> bool:
+    """Another run was in the way, and it is known which."""
+    return bool(situation.view and situation.view.holder)
+
+
 def replay(situation: Situation) -> bool:
     """Nothing more comes of the run for now: one can look back."""
     return planned(situation) and (situation.ended or not situation.alive)

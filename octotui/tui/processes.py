@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from octotui.api.errors import OctotuiError
 from octotui.run.directory import RunDirectory
 from octotui.run.process import start
+from octotui.run.reading import ReadingJournal
 from octotui.run.request import RunRequest, create_run, resume_run
 
 
 def begin(profile: Path) -> RunDirectory:
     """A new run of that profile, which waits for approval. Raises OctotuiError."""
-    run = create_run(RunRequest(str(profile.resolve()), attended=True))
+    return _begin(RunRequest(str(profile.resolve()), attended=True))
+
+
+def begin_again(run: RunDirectory) -> RunDirectory:
+    """A new run with what that one was asked for, which waits for approval. Raises OctotuiError."""
+    request = RunRequest.read(ReadingJournal(run.journal, run.run_id))
+    return _begin(replace(request, approved=False, attended=True))
+
+
+def _begin(request: RunRequest) -> RunDirectory:
+    run = create_run(request)
     try:
         start(run)
     except OctotuiError:

@@ -63,6 +63,18 @@ def test_a_run_whose_lock_cannot_be_looked_at_is_listed(
     run.journal.close()
 
 
+def test_a_run_that_was_refused_before_it_began_is_listed_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path))
+    run = Recorded(tmp_path, "succeeded", lambda event: True, alive=False)
+    data = {"holder": "r0", "what": "busy", "next": "", "profile": "", "cluster": "https://eu"}
+    run.tell("run.refused", data)
+    run.close()
+    told = CliRunner().invoke(runs).stdout
+    assert told.split() == [run.run.run_id, "refused", "https://eu"]
+
+
 def test_listing_runs_makes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path))
     run = Recorded(tmp_path, "succeeded", alive=False)

@@ -162,6 +162,10 @@ def test_a_refused_run_tells_who_holds_the_cluster() -> None:
     view = fold([Event(1, 5.0, "r1", "run", "run.refused", data)])
     assert (view.outcome, view.exit_code) == ("refused", 3)
     assert view.lines == ["run r0 is upgrading this cluster. octotui attach r0"]
+    assert (view.holder, view.profile, view.cluster) == ("r0", "", ""), "an older octotui's"
+    data |= {"profile": "/p/eu.toml", "cluster": "https://eu"}
+    view = fold([Event(1, 5.0, "r1", "run", "run.refused", data)])
+    assert (view.profile, view.cluster) == ("/p/eu.toml", "https://eu")
 
 
 def test_a_step_that_no_plan_names_is_shown_all_the_same(story: Story) -> None:

@@ -6,7 +6,9 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
 from octotui.report.markdown import render
+from octotui.run.directory import RunDirectory
 from octotui.tui.commands import bindings_of
+from octotui.tui.processes import begin_again
 from octotui.tui.screens.base import CockpitScreen, KeyLine, Line
 from octotui.tui.screens.report_text import report_head, report_text
 from octotui.tui.situation import Situation
@@ -41,6 +43,24 @@ class ReportScreen(CockpitScreen):
         from octotui.tui.screens.run import RunScreen
 
         self.app.push_screen(RunScreen())
+
+    def action_check_again(self) -> None:
+        run = self.store.run
+        self.app.open_instead(lambda: begin_again(run))
+
+    def action_open_holder(self) -> None:
+        holder = self.store.view.holder
+        self.app.open_instead(lambda: RunDirectory.find(holder))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "back" and not self._home_is_below():
+            return False
+        return super().check_action(action, parameters)
+
+    def _home_is_below(self) -> bool:
+        stack = self.app.screen_stack
+        below = stack[: stack.index(self)] if self in stack else []
+        return bool(below) and getattr(below[-1], "PLACE", "") == "home"
 
     def text(self) -> str:
         return render(self.store.view)
