@@ -28,7 +28,7 @@ FINDING_MARKS: Final = {
 
 SERVING_MARKS: Final = {
     True: ("✓ serving", "$success"),
-    False: ("✗ stopped", "$warning"),
+    False: ("○ stopped", "$warning"),
     None: ("? unknown", "dim"),
 }
 

@@ -7,7 +7,7 @@ from textual.containers import Horizontal, VerticalScroll
 
 from octotui.tui.commands import bindings_of
 from octotui.tui.screens.base import KeyLine, Line
-from octotui.tui.screens.node_text import facts_text, node_head, node_steps
+from octotui.tui.screens.node_text import facts_text, is_at_work, node_head, node_steps
 from octotui.tui.screens.with_log import WithLog
 from octotui.tui.situation import Situation
 from octotui.tui.widgets.log_view import LogView
@@ -31,7 +31,7 @@ class NodeScreen(WithLog):
                 steps.border_title = "Steps"
                 yield Line(id="node-steps-text")
             with VerticalScroll(classes="pane", id="node-facts") as facts:
-                facts.border_title = "Facts, as last read"
+                facts.border_title = "Facts, as the checks read them"
                 yield Line(id="node-facts-text")
         log = LogView(classes="pane")
         log.border_title = f"Log of {self.node}"
@@ -40,8 +40,9 @@ class NodeScreen(WithLog):
 
     def show(self, situation: Situation, now: float) -> None:
         view = self.store.view
-        self.query_one("#node-head", Line).say(node_head(view, self.node, now))
-        self.query_one("#node-steps-text", Line).say(node_steps(view, self.node, now))
+        alive = is_at_work(situation)
+        self.query_one("#node-head", Line).say(node_head(view, self.node, now, alive))
+        self.query_one("#node-steps-text", Line).say(node_steps(view, self.node, now, alive))
         self.query_one("#node-facts-text", Line).say(facts_text(view, self.node))
         self.take_lines(self.node)
 
@@ -56,6 +57,9 @@ class NodeScreen(WithLog):
         self.toggle_class("-zoom-log")
 
     def text(self) -> str:
-        view, now = self.store.view, self.app.now()
-        parts = (node_head(view, self.node, now), node_steps(view, self.node, now))
-        return "\n".join(part.plain for part in (*parts, facts_text(view, self.node)))
+        view, now, alive = self.store.view, self.app.now(), is_at_work(self.situation)
+        head, steps = (
+            node_head(view, self.node, now, alive),
+            node_steps(view, self.node, now, alive),
+        )
+        return "\n".join(part.plain for part in (head, steps, facts_text(view, self.node)))

@@ -7,16 +7,24 @@ from typing import Any
 
 from textual.content import Content
 
+from octotui.tui.situation import Situation
 from octotui.tui.words import SERVING_MARKS, STEP_MARKS, duration, join
 from octotui.view import RunView, StepView
 
 
-def node_head(view: RunView, name: str, now: float) -> Content:
-    """Name, version, whether it serves, what it does."""
+def is_at_work(situation: Situation) -> bool:
+    """Whether a process is there for what is under way: one that ended well needs none."""
+    return situation.alive or situation.replayed or situation.ended
+
+
+def node_head(view: RunView, name: str, now: float, alive: bool = True) -> Content:
+    """Name, version, whether it serves, what it does. ``alive``: a process works on the run."""
     node = view.nodes[name]
     serving = SERVING_MARKS[node.serving]
     first = ", upgrades the database" if view.plan.get("first_node") == name else ""
     doing = f"  ▶ {node.doing}" if node.doing else ""
+    if node.doing and not alive:
+        doing = f"  ? {node.doing}: how it stands is not known"
     failed = [step.title for step in view.failed_steps() if step.node == name]
     bad = f"  ✗ failed: {failed[0]}" if failed and not doing else ""
     left = "  ! left out" if node.left_out else ""
@@ -30,7 +38,7 @@ def node_head(view: RunView, name: str, now: float) -> Content:
     )
 
 
-def node_steps(view: RunView, name: str, now: float) -> Content:
+def node_steps(view: RunView, name: str, now: float, alive: bool = True) -> Content:
     """What runs or failed there, in full; then its steps in the plan's order, each with its state
 
     and time.
@@ -39,7 +47,7 @@ def node_steps(view: RunView, name: str, now: float) -> Content:
     lines: list[Content] = []
     for step in own:
         if step.state not in ("pending", "done", "already"):
-            lines += [_step(step, now), *_details(step)]
+            lines += [_step(step, now, alive), *_details(step)]
     if lines:
         lines.append(Content(""))
     phase = ""
@@ -47,12 +55,14 @@ def node_steps(view: RunView, name: str, now: float) -> Content:
         if step.phase != phase:
             phase = step.phase
             lines.append(Content.styled(phase.replace("_", " "), "bold $accent"))
-        lines.append(_step(step, now))
+        lines.append(_step(step, now, alive))
     return join(lines or [Content.styled("There is no plan yet.", "dim")])
 
 
-def _step(step: StepView, now: float) -> Content:
+def _step(step: StepView, now: float, alive: bool) -> Content:
     glyph, word, style = STEP_MARKS[step.state]
+    if step.state == "running" and not alive:
+        return Content.assemble((" ? unknown  ", "$warning"), step.title)
     return Content.assemble((f" {glyph} {word:<8} ", style), step.title, (_took(step, now), "dim"))
 
 
@@ -73,7 +83,7 @@ def _took(step: StepView, now: float) -> str:
     seconds = max(0.0, (step.ended or now) - step.started)
     if step.ended is not None and seconds < 1.0 and not attempt:
         return ""
-    taken = duration(seconds)
+    taken = duration(int(seconds))
     expected = f" of about {duration(step.expected)}" if step.state == "running" else ""
     return f"  {taken}{expected}{attempt}"
 

@@ -10,6 +10,7 @@ from textual.containers import Horizontal, Vertical
 from octotui.tui.commands import bindings_of
 from octotui.tui.remembered import LEAST_LOG, MOST_LOG
 from octotui.tui.screens.base import KeyLine, Line
+from octotui.tui.screens.node_text import is_at_work
 from octotui.tui.screens.run_text import run_head
 from octotui.tui.screens.waiting_text import waiting_text
 from octotui.tui.screens.with_log import WithLog
@@ -59,21 +60,21 @@ class RunScreen(WithLog):
         return (self._show_state, self._show_tables, self._show_lines)
 
     def _show_state(self, situation: Situation, now: float) -> None:
-        store, view = self.store, self.store.view
+        store, view, alive = self.store, self.store.view, is_at_work(situation)
         self.query_one("#run-head", Line).say(run_head(situation, now, store.heard))
-        self.query_one(PhaseTimeline).show(view, now)
-        self.query_one(Clocks).show(view, now)
+        self.query_one(PhaseTimeline).show(view, now, alive)
+        self.query_one(Clocks).show(view, now, alive)
         self.query_one("#waiting", Line).say(waiting_text(situation, now, self._room_to_wait()))
 
     def _show_tables(self, situation: Situation, now: float) -> None:
-        view = self.store.view
+        view, alive = self.store.view, is_at_work(situation)
         grid, matrix = self.query_one(NodeGrid), self.query_one(StepMatrix)
         # Few nodes leave the room to the log.
         self.query_one("#tables").styles.max_height = len(view.nodes) + FRAME
         if grid.display:
-            grid.show(view, now)
+            grid.show(view, now, alive)
         if matrix.display:
-            matrix.show(view, now)
+            matrix.show(view, now, alive)
 
     def _show_lines(self, situation: Situation, now: float) -> None:
         self.take_lines()

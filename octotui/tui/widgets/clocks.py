@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from textual.app import ComposeResult
@@ -9,6 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from octotui.tui.widgets.paint import CSS, STYLES, Piece, strip, widths
+from octotui.tui.widgets.phases import goes_back
 from octotui.tui.words import duration, minutes
 from octotui.view import RunView
 
@@ -18,6 +20,9 @@ _CLOCKS: Final = (
     ("all_up", "all up", "all_up_seconds", "all_serving"),
     ("maintenance", "maintenance", "maintenance_seconds", "maintenance_off"),
 )
+
+#: States in which a clock that has not begun never will.
+ENDED_UNCHANGED: Final = ("aborted", "failed")
 
 #: What stands before the first clock's time, each time, and what stands after it.
 _PARTS: Final = 2 * len(_CLOCKS) + 1
@@ -64,15 +69,16 @@ class Clocks(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._parts = [_Part(self) for _ in range(_PARTS)]
-        self._told: tuple[RunView, float] | None = None
+        self._told: tuple[RunView, float, bool] | None = None
 
     def compose(self) -> ComposeResult:
         yield from self._parts
 
-    def show(self, view: RunView, now: float) -> None:
-        """Shows the clocks as they stand now, epoch seconds."""
-        self._told = (view, now)
-        for part, pieces in zip(self._parts, _fitting(view, now, self.size.width), strict=True):
+    def show(self, view: RunView, now: float, alive: bool = True) -> None:
+        """Shows the clocks as they stand now, epoch seconds. ``alive``: a process works on it."""
+        self._told = (view, now, alive)
+        fitting = _fitting(view, now, self.size.width, alive)
+        for part, pieces in zip(self._parts, fitting, strict=True):
             part.say(pieces)
 
     def on_resize(self) -> None:
@@ -80,26 +86,32 @@ class Clocks(Widget):
             self.show(*self._told)
 
 
-def clock_pieces(view: RunView, now: float, width: int) -> list[Piece]:
+def clock_pieces(view: RunView, now: float, width: int, *, alive: bool = True) -> list[Piece]:
     """The clocks in the most words that fit."""
-    return [piece for part in _fitting(view, now, width) for piece in part]
+    return [piece for part in _fitting(view, now, width, alive) for piece in part]
 
 
-def _fitting(view: RunView, now: float, width: int) -> list[list[Piece]]:
+def _fitting(view: RunView, now: float, width: int, alive: bool) -> list[list[Piece]]:
+    # What the plan expects is of an upgrade that somebody works on, not of the way back.
+    over = view.state in ENDED_UNCHANGED or goes_back(view)
+    estimate = view.plan.get("estimate", {}) if alive and not over else {}
     for words in (2, 1, 0):
-        parts = _in_parts(view, now, words)
+        parts = _in_parts(view, now, words, estimate)
         if sum(map(widths, parts)) <= width:
             break
     return parts
 
 
-def _in_parts(view: RunView, now: float, words: int) -> list[list[Piece]]:
+def _in_parts(
+    view: RunView, now: float, words: int, estimate: Mapping[str, float]
+) -> list[list[Piece]]:
     """Every second part is a clock's time, which ticks; the others stand still.
 
+    Without an estimate a clock only says how long it has been.
     ``words``: 2 says everything, 1 is short, 0 leaves out by how much a clock is over.
     """
     long = words == 2
-    clocks, estimate = view.clocks(now), view.plan.get("estimate", {})
+    clocks = view.clocks(now)
     parts: list[list[Piece]] = [[]]
     for name, title, expectation, end in _CLOCKS:
         taken, expected = getattr(clocks, name), estimate.get(expectation)
@@ -115,17 +127,20 @@ def _in_parts(view: RunView, now: float, words: int) -> list[list[Piece]]:
             still += [(f"{title} ", "dim"), (text, "dim")]
             parts += [[], []]
             continue
-        late = expected is not None and int(taken) > int(expected)
+        over = int(taken) - int(expected) if expected is not None else 0
+        late = over > 0
         still.append((f"{title} ", "plain"))
-        ticks = (duration(int(taken)), "warn" if late else ("good" if reached else "busy"))
+        towards = "busy" if expected else "plain"
+        ticks = (duration(int(taken)), "warn" if late else "good" if reached else towards)
         parts += [[ticks], []]
         if expected:
             of = " of about " if long else "/"
             parts[-1].append((f"{of}{duration(expected)}", "dim"))
         if late:
             # In minutes: the clock beside it ticks already, and each tick is sent.
-            over = f" {minutes(int(taken) - int(expected))} over"
-            parts[-1].append((over if words else "!", "warn"))
+            parts[-1].append((f" {minutes(over)} over" if words else "!", "warn"))
         if reached:
             parts[-1].append((" ✓", "good"))
+        elif not expected and long:
+            parts[-1].append((" so far", "dim"))
     return parts

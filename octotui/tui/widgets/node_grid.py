@@ -64,19 +64,24 @@ class NodeGrid(ScrollView, can_focus=True):
         self._rows: list[Row] = []
         self._columns = _columns([])
         self._node = ""
-        self._told: tuple[RunView, float] | None = None
+        self._told: tuple[RunView, float, bool] | None = None
 
     @property
     def node(self) -> str:
         """The node under the cursor; empty while there is none."""
         return self._node
 
-    def show(self, view: RunView, now: float) -> None:
-        """Shows the nodes as they are now, epoch seconds; repaints the cells that differ."""
-        self._told = (view, now)
-        self._take(rows(view, now, self.sort, self.filter))
+    def show(self, view: RunView, now: float, alive: bool = True) -> None:
+        """Shows the nodes as they are now, epoch seconds; repaints the cells that differ.
+
+        ``alive``: a process works on the run, so that what runs goes on.
+        """
+        self._told = (view, now, alive)
+        self._take(rows(view, now, self.sort, self.filter, alive=alive))
         if (title := heading(self._rows, len(view.nodes))) != self.border_title:
             self.border_title = title
+        if (order := f"by {self.sort}") != self.border_subtitle:
+            self.border_subtitle = order
 
     def narrow(self, text: str) -> None:
         """Leaves only nodes that have this text in their line; all for an empty one."""

@@ -12,6 +12,7 @@ from octotui.tui.widgets.node_rows import Row
 _KINDS: Final = {
     "✗": "failed",
     "!": "left out",
+    "?": "not known",
     "▶": "running",
     "●": "waiting",
     "⋅": "at rest",
@@ -23,6 +24,9 @@ def heading(rows: Iterable[Row], nodes: int) -> str:
     """The shown nodes by glyph and word, of ``nodes`` in all."""
     counts = Counter(row.glyph for row in rows)
     shown = sum(counts.values())
-    states = "  ".join(f"{glyph} {n} {_KINDS[glyph]}" for glyph, n in counts.items())
+    # Always in this order: a count that changes its place is not found again.
+    states = "  ".join(
+        f"{glyph} {counts[glyph]} {word}" for glyph, word in _KINDS.items() if counts[glyph]
+    )
     of = f"{shown} of {nodes}" if shown != nodes else str(nodes)
     return f"Nodes {of}   {states}" if states else f"Nodes {of}"

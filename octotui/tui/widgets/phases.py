@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from octotui.upgrade.phases import BY_NAME, ROLLING_BACK, WAITING, sequence
+from octotui.upgrade.phases import BY_NAME, FINAL, ROLLING_BACK, WAITING, sequence
 from octotui.upgrade.planned_step import PlannedStep, longest_path
 from octotui.view import RunView
 
-PhaseState: TypeAlias = Literal["to do", "running", "waiting", "done", "failed"]
+PhaseState: TypeAlias = Literal["to do", "running", "waiting", "done", "failed", "unknown"]
 
 #: A state's glyph and style.
 MARKS: Mapping[PhaseState, tuple[str, str]] = {
@@ -19,6 +19,7 @@ MARKS: Mapping[PhaseState, tuple[str, str]] = {
     "waiting": ("!", "warn"),
     "done": ("✓", "good"),
     "failed": ("✗", "bad"),
+    "unknown": ("?", "warn"),
 }
 
 
@@ -45,8 +46,13 @@ def expectations(plan: Mapping[str, Any]) -> dict[str, float]:
     return {phase: longest_path(found) for phase, found in steps.items()}
 
 
-def phases_now(view: RunView, now: float, expected: Mapping[str, float]) -> list[PhaseNow]:
-    """Every phase in order; rolling back only where that was begun."""
+def phases_now(
+    view: RunView, now: float, expected: Mapping[str, float], *, alive: bool = True
+) -> list[PhaseNow]:
+    """Every phase in order; rolling back only where that was begun.
+
+    ``alive``: a process works on the run. Without one it is unknown how far the phase came.
+    """
     where = view.waiting_phase if view.state in WAITING else view.state
     names = [name for name in sequence(len(view.nodes) != 1) if name != "ready"]
     spans = _spans(view, now)
@@ -61,8 +67,8 @@ def phases_now(view: RunView, now: float, expected: Mapping[str, float]) -> list
         elif name == where and view.state == "needs_person":
             state = "failed"
         elif name == where and view.state in BY_NAME:
-            state = "running"
-        elif name in failed:
+            state = "running" if alive else "unknown"
+        elif name in failed or (name == "preflight" and view.outcome == "refused"):
             state = "failed"
         elif _is_behind(name, where, view, names):
             state = "done"
@@ -72,9 +78,19 @@ def phases_now(view: RunView, now: float, expected: Mapping[str, float]) -> list
     return found
 
 
-def current_phase(phases: Sequence[PhaseNow]) -> PhaseNow | None:
-    """The phase that the run is in or waits before; on the way back that is not what failed."""
-    for states in (("running", "waiting"), ("failed",)):
+def goes_back(view: RunView) -> bool:
+    """Whether the run is on the way back, or has gone it: nothing is next that the plan has."""
+    return ROLLING_BACK.name in (view.state, view.waiting_phase) or view.state == "rolled_back"
+
+
+def current_phase(view: RunView, phases: Sequence[PhaseNow]) -> PhaseNow | None:
+    """The phase that the run is in or waits before; on the way back that is not what failed.
+
+    None where the run has ended: nothing goes on then.
+    """
+    if view.state in FINAL or view.outcome == "refused":
+        return None
+    for states in (("running", "waiting", "unknown"), ("failed",)):
         found = next((phase for phase in reversed(phases) if phase.state in states), None)
         if found:
             return found

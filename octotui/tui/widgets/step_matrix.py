@@ -50,7 +50,7 @@ class StepMatrix(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._table = Table()
         self._row = self._column = self._left = 0
-        self._told: tuple[RunView, float] | None = None
+        self._told: tuple[RunView, float, bool] | None = None
         self._known: tuple[object, ...] = ()
         #: Whether a person has moved the cursor; else it follows the run.
         self._moved = False
@@ -64,9 +64,12 @@ class StepMatrix(ScrollView, can_focus=True):
         key = self._table.columns[self._column].key
         return self._table.steps.get((self._table.rows[self._row], key), "")
 
-    def show(self, view: RunView, now: float) -> None:
-        """Shows the steps as they are now, epoch seconds; repaints the cells that differ."""
-        self._told = (view, now)
+    def show(self, view: RunView, now: float, alive: bool = True) -> None:
+        """Shows the steps as they are now, epoch seconds; repaints the cells that differ.
+
+        ``alive``: a process works on the run, so that what runs goes on.
+        """
+        self._told = (view, now, alive)
         known = (id(view), len(view.steps), len(view.nodes), view.state == "rolling_back")
         if known != self._known:
             self._known = known
@@ -172,14 +175,17 @@ class StepMatrix(ScrollView, can_focus=True):
         """Every line that is to be seen: the phases, the rows, the words for the cursor's step."""
         if self._told is None or self.size.height <= FIXED:
             return []
-        view, now = self._told
+        view, now, alive = self._told
         top, page = self.scroll_offset.y, self.size.height - FIXED
         lines = [self._head()]
-        lines += [self._line(view, n) for n in range(top, min(top + page, len(self._table.rows)))]
+        last = min(top + page, len(self._table.rows))
+        lines += [self._line(view, n, alive) for n in range(top, last)]
         lines += [[] for _ in range(page + 1 - len(lines))]
         step = view.steps.get(self.step_id)
-        words = describe(step, now) if step else "no such step here" if self._table.rows else ""
-        style = mark(step)[2] if step else "dim"
+        words = (
+            describe(step, now, alive) if step else "no such step here" if self._table.rows else ""
+        )
+        style = mark(step, alive)[2] if step else "dim"
         lines.append([(fit(words, self.size.width), "plain" if style == "good" else style)])
         return lines
 
@@ -192,7 +198,7 @@ class StepMatrix(ScrollView, can_focus=True):
                 cells[head.x - 2] = ("┃", "bad")
         return [(" " * self._names, "plain"), *self._cut(cells)]
 
-    def _line(self, view: RunView, number: int) -> list[Piece]:
+    def _line(self, view: RunView, number: int, alive: bool) -> list[Piece]:
         table, row = self._table, self._table.rows[number]
         cells: list[Piece] = [(" ", "plain")] * table.width
         if table.no_return is not None:
@@ -201,7 +207,7 @@ class StepMatrix(ScrollView, can_focus=True):
             step_id = table.steps.get((row, column.key))
             here = number == self._row and n == self._column and self.has_focus
             if step_id:
-                glyph, _, style = mark(view.steps[step_id])
+                glyph, _, style = mark(view.steps[step_id], alive)
                 cells[column.x] = (glyph, "cursor" if here else style)
             elif here:
                 cells[column.x] = (" ", "cursor")

@@ -23,6 +23,8 @@ MARKS: Final[Mapping[str, tuple[str, str, str]]] = {
 }
 #: A step that waits is told from one that works.
 WAITS: Final = ("●", "waiting", "busy")
+#: A step that ran when its process went.
+UNKNOWN: Final = ("?", "how it stands is not known", "warn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +123,21 @@ def _where(view: RunView) -> str:
     return view.waiting_phase if view.state in WAITING else view.state
 
 
-def mark(step: StepView) -> tuple[str, str, str]:
-    """Glyph, word and style of a step as it is now."""
+def mark(step: StepView, alive: bool = True) -> tuple[str, str, str]:
+    """Glyph, word and style of a step as it is now. ``alive``: a process works on the run."""
+    if step.state == "running" and not alive:
+        return UNKNOWN
     return WAITS if step.state == "running" and step.waiting else MARKS[step.state]
 
 
-def describe(step: StepView, now: float) -> str:
+def describe(step: StepView, now: float, alive: bool = True) -> str:
     """A step in one line: where, what, its state, how long of how long, what it waits for."""
-    _, word, _ = mark(step)
+    _, word, _ = mark(step, alive)
     words = f"{step.node or CLUSTER}: {step.title}: {word}"
     if step.attempt > 1:
         words += f", attempt {step.attempt}"
+    if step.state == "running" and not alive:
+        return words
     if step.started is not None:
         until = step.ended if step.ended is not None else now
         words += f" {duration(int(max(0.0, until - step.started)))}"

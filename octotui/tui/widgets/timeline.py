@@ -18,7 +18,7 @@ from octotui.tui.widgets.phases import (
     remaining,
 )
 from octotui.tui.words import clock, duration
-from octotui.upgrade.phases import BY_NAME, POINT_OF_NO_RETURN
+from octotui.upgrade.phases import BY_NAME, POINT_OF_NO_RETURN, ROLLING_BACK
 from octotui.view import RunView
 
 HEIGHT = 2
@@ -36,15 +36,15 @@ class PhaseTimeline(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._lines: list[list[Piece]] = [[] for _ in range(HEIGHT)]
-        self._told: tuple[RunView, float] | None = None
+        self._told: tuple[RunView, float, bool] | None = None
         self._plan: Mapping[str, Any] = {}
         self._expected: dict[str, float] = {}
 
-    def show(self, view: RunView, now: float) -> None:
-        """Shows where the run is now, epoch seconds."""
-        self._told = (view, now)
+    def show(self, view: RunView, now: float, alive: bool = True) -> None:
+        """Shows where the run is now, epoch seconds. ``alive``: a process works on it."""
+        self._told = (view, now, alive)
         width = self.size.width
-        old, self._lines = self._lines, self._compose_lines(view, now, width)
+        old, self._lines = self._lines, self._compose_lines(view, now, alive, width)
         regions = [
             region for y in range(HEIGHT) for region in changed(old[y], self._lines[y], y, width)
         ]
@@ -62,10 +62,12 @@ class PhaseTimeline(Widget):
     def render_line(self, y: int) -> Strip:
         return strip(self, self._lines[y] if y < HEIGHT else (), self.size.width)
 
-    def _compose_lines(self, view: RunView, now: float, width: int) -> list[list[Piece]]:
+    def _compose_lines(
+        self, view: RunView, now: float, alive: bool, width: int
+    ) -> list[list[Piece]]:
         if view.plan is not self._plan:
             self._plan, self._expected = view.plan, expectations(view.plan)
-        phases = phases_now(view, now, self._expected)
+        phases = phases_now(view, now, self._expected, alive=alive)
         return [phase_line(phases, width), now_line(view, phases, now, width)]
 
 
@@ -90,12 +92,12 @@ def _phases(phases: Sequence[PhaseNow], detail: int) -> list[Piece]:
             pieces.append((f" ┃{words} " if pieces else f"┃{words} ", "bad"))
         elif pieces:
             pieces.append(("  " if detail > 1 else " ", "plain"))
-        current = phase.state in ("running", "waiting", "failed")
+        current = phase.state in ("running", "waiting", "failed", "unknown")
         pieces.append((glyph, style))
-        if detail > 1 or (detail and current):
+        if detail > 1 or (detail and (current or phase.name == ROLLING_BACK.name)):
             pieces.append((f" {phase.title}", style if current else "plain"))
         if detail == 3 and phase.taken is not None and not current:
-            pieces.append((f" {duration(phase.taken)}", "dim"))
+            pieces.append((f" {duration(int(phase.taken))}", "dim"))
     return pieces
 
 
@@ -104,42 +106,63 @@ def now_line(view: RunView, phases: Sequence[PhaseNow], now: float, width: int) 
 
     return it is; where that fits, when all should be done, and what happens in the phase.
     """
-    current = current_phase(phases)
+    current = current_phase(view, phases)
     names = [phase.name for phase in phases]
     pieces: list[Piece] = []
     if view.state == "ready":
         pieces.append(("waits for approval; nothing is changed before it", "warn"))
     elif current is None:
-        total = sum(phase.taken or 0.0 for phase in phases)
-        text = f"{view.state.replace('_', ' ')}, phases took {duration(total)} together"
-        pieces.append((text, "plain"))
+        pieces.append((_at_the_end(view), "plain"))
     else:
-        _, style = MARKS[current.state]
-        before = {"waiting": "held before ", "failed": "stopped in "}.get(current.state, "")
-        # The time first: what ticks is sent from the left edge on.
-        if current.taken is not None:
-            pieces.append((f"{duration(int(current.taken))} ", style))
-        pieces.append((f"{before}{current.title}", style))
-        if current.expected and current.expected > 1:
-            expected = duration(current.expected)
-            of = (
-                f", about {expected} expected" if current.taken is None else f" of about {expected}"
-            )
-            pieces.append((of, "dim"))
-            over = int(current.taken or 0.0) - int(current.expected)
-            if over > _NOTABLE:
-                pieces.append((f", {duration(over)} over", "warn"))
+        pieces += _phase_words(current)
     if current and POINT_OF_NO_RETURN in names:
         pieces += _no_return(view, names.index(current.name) - names.index(POINT_OF_NO_RETURN))
     if current and current.state == "running":
         left = remaining(phases)
-        end = "" if left is None else f"   done about {clock(now + left)[:5]}"
+        end = "" if left is None else f"   all done about {clock(now + left)[:5]}"
         if view.hold:
             end = f"   stops before {', '.join(view.hold).replace('_', ' ')}"
         for text in (end, f"   {BY_NAME[current.name].title}"):
             if widths(pieces) + len(text) <= width:
                 pieces.append((text, "dim"))
     return pieces
+
+
+def _phase_words(phase: PhaseNow) -> list[Piece]:
+    """The phase with its time of what was expected; of one that stopped, when it did."""
+    _, style = MARKS[phase.state]
+    taken = None if phase.taken is None else int(phase.taken)
+    if phase.state == "unknown":
+        words = f"{phase.title}: how far it came is not known, its process is gone"
+        return [(words, style)]
+    if phase.state == "failed":
+        after = "" if taken is None else f" after {duration(taken)}"
+        return [(f"{phase.title} stopped{after}", style)]
+    pieces: list[Piece] = []
+    # The time first: what ticks is sent from the left edge on.
+    if taken is not None:
+        pieces.append((f"{duration(taken)} ", style))
+    before = "held before " if phase.state == "waiting" else ""
+    pieces.append((f"{before}{phase.title}", style))
+    if phase.expected and phase.expected > 1:
+        expected = duration(phase.expected)
+        of = f", about {expected} expected" if taken is None else f" of about {expected}"
+        pieces.append((of, "dim"))
+        over = (taken or 0) - int(phase.expected)
+        if over > _NOTABLE:
+            pieces.append((f", {duration(over)} over", "warn"))
+    return pieces
+
+
+def _at_the_end(view: RunView) -> str:
+    """What came of a run in which nothing goes on."""
+    if view.outcome == "refused":
+        return "refused by the checks; nothing was changed"
+    changed = "" if view.changed else "; nothing was changed"
+    return {
+        "succeeded": "all phases are done",
+        "rolled_back": "the way back is done",
+    }.get(view.state, f"{view.state.replace('_', ' ')}{changed}")
 
 
 def _no_return(view: RunView, steps_past: int) -> list[Piece]:
