@@ -92,6 +92,12 @@ def again(app: Cockpit) -> None:
     screen._ask_due = screen._due = 0.0
 
 
+async def ticked(app: Cockpit) -> None:
+    """A tick has passed, and all that it began has ended: what did not happen will not."""
+    app.tick()
+    await app.workers.wait_for_complete()
+
+
 async def until(pilot: Pilot[Any], condition: Any) -> None:
     for _ in range(200):
         if condition():
@@ -225,7 +231,7 @@ async def test_nobody_is_asked_where_the_settings_say_so(home: Path, asked: Aske
     async with app.run_test() as pilot:
         await until(pilot, lambda: "settings say not to ask" in " ".join(detail(app).split()))
         again(app)
-        await pilot.pause(0.6)
+        await ticked(app)
         assert "not asked yet" in shown(app, "#profiles")[0]
     assert asked.times == 0
 
@@ -252,7 +258,7 @@ async def test_nobody_is_asked_while_another_screen_is_on_top(home: Path, asked:
             await until(pilot, lambda: app.screen is not screen)
             assert isinstance(screen, HomeScreen)
             screen._ask_due = 0.0
-            await pilot.pause(0.6)
+            await ticked(app)
             assert asked.times == 1
             await pilot.press("escape")
             await until(pilot, lambda: asked.times == 2)
