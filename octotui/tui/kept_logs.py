@@ -20,10 +20,17 @@ _FAILED: Final = re.compile(
     r"Return value 3\b|MainEngineThread is returning (?!0\b|1641\b|3010\b)\d+"
 )
 
+#: What the jobs that leave a log install or remove, by the names that the steps give them.
+_JOBS: Final = {
+    "msi-target": "new version",
+    "msi-installed": "old version",
+    "msi-uninstall": "removing the new version",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class KeptLog:
-    """One log. ``title`` says which job wrote it and at which attempt."""
+    """One log. ``title`` says which installation wrote it, and at which try."""
 
     path: Path
     title: str
@@ -51,7 +58,7 @@ def _line(text: str) -> LogLine:
 
 
 def _title(job: str) -> str:
-    """Of a job's name: msi-target.2 is the second attempt."""
+    """Of a job's name: msi-target.2 is the second try with the new version."""
     name, _, attempt = job.partition(".")
-    tries = f", attempt {attempt.partition('.')[0]}" if attempt not in ("", "1") else ""
-    return f"{name}{tries}"
+    tries = f", try {attempt.partition('.')[0]}" if attempt else ""
+    return f"{_JOBS.get(name, name)}{tries}"

@@ -13,6 +13,7 @@ from octotui.tui.app import Cockpit
 from octotui.tui.kept_logs import kept_logs, read_kept
 from octotui.tui.keymap import Settings
 from octotui.tui.log_tail import Severity
+from octotui.tui.screens.base import KeyLine
 from octotui.tui.screens.kept_log import KeptLogScreen
 from octotui.tui.widgets.log_view import LogView
 from tests.cockpit_support import Recorded, begins, enters, is_end
@@ -58,7 +59,7 @@ def test_the_logs_of_one_node_are_found_the_oldest_first(failed: Recorded) -> No
     keep(failed, "OCTO21-RUN.msi-target.1.log")
     keep(failed, "OCTO2.log")
     titles = [log.title for log in kept_logs(failed.run, "OCTO2")]
-    assert titles == ["msi-target", "msi-target, attempt 2"]
+    assert titles == ["new version, try 1", "new version, try 2"]
 
 
 def test_what_windows_installer_calls_a_failure_is_one(failed: Recorded) -> None:
@@ -96,11 +97,15 @@ async def test_the_logs_of_a_node_are_a_key_apart(failed: Recorded) -> None:
     keep(failed, "OCTO2-RUN.msi-target.1.log")
     keep(failed, "OCTO2-RUN.reinstall.1.log", "nothing to see\n")
     app = Cockpit(failed.run, now=failed.now, environment={}, settings=Settings())
-    async with app.run_test(size=(100, 30)) as pilot:
+    async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("escape", "escape", "m")
         screen = await opened(app, pilot)
         head = screen.query_one("#kept-log-head")
         assert "2 of 2" in str(head.render())
+        keys = screen.query_one(KeyLine)
+        screen.tick(failed.now())
+        for told in ("e next error", "w wrap", "& filter", "[ log before", "] next log"):
+            assert told in str(keys.render())
         for key, expected in (("left_square_bracket", "1 of 2"), ("right_square_bracket", "2 of")):
             await pilot.press(key)
             await pilot.app.workers.wait_for_complete()
@@ -119,9 +124,12 @@ async def test_a_log_that_was_not_fetched_yet_is_said_to_be_on_its_node(tmp_path
             await pilot.press("m")
             await pilot.app.workers.wait_for_complete()
             await pilot.pause()
-            words = str(app.screen.query_one("#kept-log-head").render())
-            assert "is on the node, " in words
-            assert "msi.log" in words
+            assert "OCTO1 not fetched yet" in str(app.screen.query_one("#kept-log-head").render())
+            texts = [line.text for line in app.screen.query_one(LogView).shown()]
+            assert "is still on OCTO1" in texts[0]
+            await pilot.press("y")
+            assert app.clipboard == texts[-1]
+            assert app.clipboard.endswith("msi.log")
     finally:
         run.close()
 
@@ -137,7 +145,8 @@ async def test_before_any_installation_there_is_no_log(tmp_path: Path,
             await pilot.press("m")
             await pilot.app.workers.wait_for_complete()
             await pilot.pause()
-            words = str(app.screen.query_one("#kept-log-head").render())
-            assert "no installer has written a log" in words
+            assert "OCTO1 no log" in str(app.screen.query_one("#kept-log-head").render())
+            (line,) = app.screen.query_one(LogView).shown()
+            assert line.text == "No installer has written a log on OCTO1 yet."
     finally:
         run.close()

@@ -9,6 +9,7 @@ from textual.content import Content
 
 from octotui.tui.commands import bindings_of
 from octotui.tui.kept_logs import KeptLog, kept_logs, read_kept
+from octotui.tui.log_tail import LogLine, Severity
 from octotui.tui.screens.base import KeyLine, Line
 from octotui.tui.screens.with_log import WithLog
 from octotui.tui.widgets.log_view import LogView
@@ -48,7 +49,7 @@ class KeptLogScreen(WithLog):
         try:
             self._logs = await asyncio.to_thread(kept_logs, self.store.run, self._node)
             if not self._logs:
-                head.say(Content(f" {self._node}: {self._where()}"))
+                self._show_none(head)
                 return
             self._at = at % len(self._logs)
             shown = self._logs[self._at]
@@ -65,12 +66,18 @@ class KeptLogScreen(WithLog):
         log.extend(lines)
         log.show_cause()
 
-    def _where(self) -> str:
-        """Where the log is as long as it was not fetched."""
-        for step in self.store.view.steps.values():
-            if step.node == self._node and step.log:
-                return (
-                    f"the installer's log is on the node, {step.log}; it is fetched when the "
-                    "upgrade ends"
-                )
-        return "no installer has written a log here yet"
+    def _show_none(self, head: Line) -> None:
+        """Says where the log is as long as it was not fetched, in lines that can be copied."""
+        steps = self.store.view.steps.values()
+        where = next((step.log for step in steps if step.node == self._node and step.log), "")
+        state = "not fetched yet" if where else "no log"
+        head.say(Content.assemble((f" {self._node} ", "bold"), state))
+        # The path is the last line, which is the one that is copied without looking for it.
+        texts = [
+            f"What the installer wrote is still on {self._node}, in the file below. It is fetched "
+            "after a failure, and when the upgrade ends.",
+            where,
+        ] if where else [f"No installer has written a log on {self._node} yet."]  # fmt: skip
+        log = self.query_one(LogView)
+        log.wrap(True)
+        log.extend([LogLine("", "", Severity.INFO, text) for text in texts])
