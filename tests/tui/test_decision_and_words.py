@@ -70,6 +70,12 @@ def test_without_its_process_nobody_knows_how_the_database_upgrade_ended(tmp_pat
     assert "must be proved unchanged first" in BY_ID["run.rollback"].consequence(view)
 
 
+def test_many_nodes_that_stand_alike_are_counted(tmp_path: Path) -> None:
+    said = stands_text(whole(tmp_path, "many"), 0.0).plain.splitlines()[0]
+    assert " nodes s" in said
+    assert len(said) < 160
+
+
 def test_a_run_without_a_process_is_not_said_to_wait(tmp_path: Path) -> None:
     view = whole(tmp_path, "joining-failed", is_end)
     dead = Situation(view, alive=False)

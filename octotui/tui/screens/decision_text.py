@@ -16,6 +16,9 @@ from octotui.view import RunView, StepView
 #: So many lines of a failed step's output are shown; the log has the rest.
 TAIL = 6
 
+#: More nodes than this that stand alike are counted, not named.
+NAMED = 6
+
 #: What Octopus asks for when a script of theirs fails.
 _BUNDLE = "make a support bundle for Octopus' support: journal, logs, facts, the server's report"
 
@@ -129,7 +132,7 @@ def stands_text(view: RunView, now: float) -> Content:
         if node.left_out:
             state = "left out, stopped"
         groups.setdefault(f"{state} at {node.version or '?'}", []).append(node.name)
-    parts = [f"{', '.join(names)} {state}" for state, names in groups.items()]
+    parts = [f"{_these(names)} {state}" for state, names in groups.items()]
     lines = [Content.assemble(("Cluster: ", "bold"), "; ".join(parts) + ".")]
     clocks = view.clocks(now)
     facts = []
@@ -145,6 +148,10 @@ def stands_text(view: RunView, now: float) -> Content:
         text = "  Only a restore of the backup leads back, by hand and by your decision."
         lines.append(Content.styled(text, "dim"))
     return join(lines)
+
+
+def _these(nodes: list[str]) -> str:
+    return ", ".join(nodes) if len(nodes) <= NAMED else f"{len(nodes)} nodes"
 
 
 def _database(view: RunView) -> str:
