@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from octotui.api.errors import OctotuiError
+from octotui.cli.tether import tethered
 from octotui.run.directory import RunDirectory, state_folder
 
 
@@ -19,6 +23,7 @@ from octotui.run.directory import RunDirectory, state_folder
 @click.option("--to", "to", metavar="FILE", help="Where to; else a file in the state folder.")
 @click.option("--no-server", is_flag=True, help="Do not ask Octopus Server for its report.")
 @click.option("--json", "as_json", is_flag=True, help="One object.")
+@tethered
 def bundle(run: str, to: str | None, no_server: bool, as_json: bool) -> None:
     """Make a support bundle of RUN, the newest by default.
 
@@ -28,11 +33,12 @@ def bundle(run: str, to: str | None, no_server: bool, as_json: bool) -> None:
     """
     from octotui.report.bundle import make_bundle
 
-    # Told to end, it takes its unfinished file away.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     directory = _find(run)
     may_ask = not as_json and sys.stdin.isatty()
-    made = make_bundle(directory, Path(to) if to else None, server=not no_server, may_ask=may_ask)
+    with _ending_when_told():
+        made = make_bundle(
+            directory, Path(to) if to else None, server=not no_server, may_ask=may_ask
+        )
     if as_json:
         told = {
             "run": directory.run_id,
@@ -47,6 +53,18 @@ def bundle(run: str, to: str | None, no_server: bool, as_json: bool) -> None:
     for missing in made.missing:
         click.echo(f"  not in it: {missing.what}: {missing.why}")
     click.echo("Look through it before you hand it on: README.txt in it says what is there.")
+
+
+@contextlib.contextmanager
+def _ending_when_told() -> Iterator[None]:
+    """Told to end, the process takes its unfinished file away first."""
+    code = 128 + signal.SIGTERM
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(code))
+    try:
+        yield
+    except SystemExit:
+        # At once: a library's thread may wait for work for ever, and Python would wait for that.
+        os._exit(code)
 
 
 def _find(run: str) -> RunDirectory:

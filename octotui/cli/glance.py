@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+import threading
 import time
 import tomllib
-from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
 
 from octotui.api.errors import OctotuiError
+from octotui.cli.tether import tethered
 
 if TYPE_CHECKING:
     from octotui.octopus.glance import ClusterGlance, Onlooker
+
+T = TypeVar("T")
 
 #: The words for a health, where its reason does not say it all.
 WORDS = {
@@ -45,6 +49,7 @@ class Target:
 @click.command()
 @click.argument("profiles", nargs=-1, metavar="[PROFILE]...")
 @click.option("--json", "as_json", is_flag=True, help="One object a line, as answers come.")
+@tethered
 def glance(profiles: Sequence[str], as_json: bool) -> None:
     """Version and health of the PROFILEs' clusters now; of every profile without one.
 
@@ -116,13 +121,31 @@ def _address(value: object, key: str) -> str:
 
 
 async def _ask(targets: Sequence[Target], as_json: bool) -> None:
-    from octotui.octopus.glance import AT_ONCE
-
-    # Names are looked up in threads: one that is never answered must not hold the others up.
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(AT_ONCE))
+    asyncio.get_running_loop().set_default_executor(_Lookups())
     width = max((len(target.path.stem) for target in targets), default=0)
     async for target, seen in _answers(targets):
         click.echo(json.dumps(_told(target, seen)) if as_json else _line(target, seen, width))
+
+
+class _Lookups(ThreadPoolExecutor):
+    """Looks each name up in a thread of its own, and nobody waits for that: also not the end.
+
+    A resolver may take minutes to give one up, long after the question about it has.
+    """
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future: Future[T] = Future()
+
+        def look_up() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except Exception as error:
+                future.set_exception(error)
+
+        threading.Thread(target=look_up, daemon=True).start()
+        return future
 
 
 async def _answers(

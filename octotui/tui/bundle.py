@@ -1,29 +1,24 @@
 """Making a support bundle from the screen: a child process, one at a time, and what came of it.
 
-The screen itself reads no profile and asks no server. The child has no terminal: whatever it looks
-up, nothing can ask for a password across the screen.
+The screen itself reads no profile and asks no server.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import sys
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from octotui.api.errors import OctotuiError
 from octotui.run.directory import RunDirectory
+from octotui.tui import child
 
 if TYPE_CHECKING:
     from octotui.tui.app import Cockpit
 
-#: A bundle has this long, in seconds: gigabytes of logs, and a server that is slow.
+#: A bundle has this long, seconds: gigabytes of logs, and a server that is slow.
 LIMIT = 300.0
-
-#: A child that was told to end has this long to take its unfinished file away, in seconds.
-_GRACE = 0.5
 
 _GROUP = "bundle"
 
@@ -74,44 +69,20 @@ async def bundle_of(run: RunDirectory) -> Made:
 
     Raises OctotuiError with the child's own words where there is none.
     """
-    child = await asyncio.create_subprocess_exec(
-        *_command(run),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
+    name, last = f"octotui bundle {run.run_id}", ""
+    async with aclosing(child.lines(name, _command(run), LIMIT)) as lines:
+        # What libraries print comes before the answer.
+        async for line in lines:
+            last = line.strip() or last
     try:
-        async with asyncio.timeout(LIMIT):
-            output, said = await child.communicate()
-    except TimeoutError:
+        told = json.loads(last)
+        missing = tuple(str(each["what"]) for each in told["missing"])
+        return Made(str(told["path"]), int(told["size"]), missing)
+    except (ValueError, LookupError, TypeError):
         raise OctotuiError(
-            f"it was not made within {LIMIT:.0f} s",
-            next_step=f"Try 'octotui bundle {run.run_id}' in a terminal",
+            f"{name} ended without saying where the bundle is", next_step="Try it in a terminal"
         ) from None
-    finally:
-        await _end(child)
-    if child.returncode:
-        words = said.decode(errors="replace").strip().removeprefix("octotui: ")
-        raise OctotuiError(words or f"octotui bundle ended with {child.returncode}")
-    return _read(json.loads(output))
 
 
 def _command(run: RunDirectory) -> list[str]:
-    return [sys.executable, "-m", "octotui", "bundle", run.run_id, "--json"]
-
-
-def _read(told: dict[str, Any]) -> Made:
-    return Made(told["path"], told["size"], tuple(each["what"] for each in told["missing"]))
-
-
-async def _end(child: asyncio.subprocess.Process) -> None:
-    if child.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        child.terminate()
-    try:
-        async with asyncio.timeout(_GRACE):
-            await child.wait()
-    except TimeoutError:
-        child.kill()
+    return child.own_command("bundle", run.run_id, "--json")

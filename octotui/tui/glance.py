@@ -5,25 +5,21 @@ The screen itself asks nobody, and the child sends no secret.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import sys
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from octotui.api.errors import OctotuiError
+from octotui.tui import child
 
 #: While home is on top everybody is asked again this long after the last answers, seconds.
 PAUSE: Final = 30.0
 
-#: A child has this long, seconds: each of its questions ends after three.
-LIMIT: Final = 20.0
-
-#: A line of a cluster of hundreds of nodes is shorter, bytes.
-_LONGEST: Final = 1 << 20
+#: So long without one more answer ends the child, seconds. However many profiles there are, the
+#: next is answered after its own questions: 64 at a time, three seconds each at most.
+LIMIT: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,37 +84,13 @@ def _seen(told: dict[str, Any], now: float) -> Seen:
     return Seen(told["name"], told["health"], told["version"], told["reason"], now, now)
 
 
-async def answers() -> AsyncGenerator[str, None]:
+def answers() -> AsyncGenerator[str, None]:
     """Asks every profile's cluster once: a line each, as they come. Left early, it ends the child.
 
     Raises OctotuiError where it fails.
     """
-    child = await asyncio.create_subprocess_exec(
-        *_command(),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        start_new_session=True,
-        limit=_LONGEST,
-    )
-    assert child.stdout is not None
-    try:
-        async with asyncio.timeout(LIMIT):
-            while line := await child.stdout.readline():
-                yield line.decode(errors="replace")
-            await child.wait()
-    except TimeoutError:
-        raise OctotuiError(f"octotui glance did not end within {LIMIT:.0f} s") from None
-    finally:
-        if child.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                child.kill()  # it has nothing to clean up
-            await child.wait()
-    if child.returncode:
-        raise OctotuiError(
-            f"octotui glance ended with {child.returncode}", next_step="Try it in a terminal"
-        )
+    return child.lines("octotui glance", _command(), LIMIT)
 
 
 def _command() -> list[str]:
-    return [sys.executable, "-m", "octotui", "glance", "--json"]
+    return child.own_command("glance", "--json")

@@ -26,11 +26,12 @@ __all__ = ["recorded"]
 
 Make = Callable[..., Recorded]
 
-#: A child in place of the command line: tells which run it was given and what its input was.
+#: A child in place of the command line: tells which run it was given. A library prints first.
 TELLS = """
 import json, sys
+print("DeprecationWarning: ours to ignore")
 missing = [{"what": f"part {n}", "why": "it is gone"} for n in range(4)]
-path = f"/bundles/[{sys.argv[1]}]{sys.stdin.read()}.zip"
+path = f"/bundles/[{sys.argv[1]}].zip"
 print(json.dumps({"run": "", "path": path, "size": 1_260_000, "server": "", "missing": missing}))
 """
 
@@ -106,6 +107,28 @@ async def test_one_key_makes_a_bundle_and_tells_where_it_is(
             "Look through it before you hand it on.",
         )
         assert app.clipboard == path
+
+
+@pytest.mark.parametrize("says", ["", "[]", '{"path": "x"}', "Traceback", '{"path": 1'])
+async def test_one_that_says_something_else_is_told(
+    recorded: Make, child: Callable[..., None], says: str
+) -> None:
+    child(f"print({says!r})")
+    async with cockpit(recorded("succeeded", enters("stopping"))) as (app, pilot):
+        await pilot.press("b")
+        title, text = (await told(app, pilot, 2))[1]
+        assert (title, "without saying where" in text) == ("No support bundle", True)
+        assert app.clipboard == ""
+
+
+async def test_one_that_cannot_be_started_is_told(
+    recorded: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle, "_command", lambda run: ["/nowhere/python"])
+    async with cockpit(recorded("succeeded", enters("stopping"))) as (app, pilot):
+        await pilot.press("b")
+        title, text = (await told(app, pilot, 2))[1]
+        assert (title, "cannot be started" in text) == ("No support bundle", True)
 
 
 async def test_why_there_is_none_is_told_in_the_command_s_words(

@@ -6,6 +6,8 @@ import asyncio
 import json
 import socket
 import ssl
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -273,3 +275,32 @@ def use(monkeypatch: pytest.MonkeyPatch, site: Site) -> None:
     client: Callable[..., httpx.AsyncClient] = httpx.AsyncClient
     transport = httpx.MockTransport(site)
     monkeypatch.setattr(httpx, "AsyncClient", lambda **_: client(transport=transport))
+
+
+#: The command with a resolver that never answers for one name, and with little patience.
+STUCK = """
+import socket, sys, threading
+from octotui.cli.main import main
+from octotui.octopus import glance
+real = socket.getaddrinfo
+def look_up(host, *rest, **options):
+    if host in ("stuck.example.com", b"stuck.example.com"):
+        threading.Event().wait()
+    return real(host, *rest, **options)
+socket.getaddrinfo = look_up
+glance.PATIENCE = 0.2
+main()
+"""
+
+
+def test_it_ends_while_a_name_is_being_looked_up(tmp_path: Path) -> None:
+    files = [tmp_path / "stuck.toml", tmp_path / "here.toml"]
+    for path, host in zip(files, ("stuck.example.com", "127.0.0.1:9"), strict=True):
+        path.write_text(f"[octopus]\nurl = 'https://{host}'\n")
+    ended = subprocess.run(
+        [sys.executable, "-c", STUCK, "glance", "--json", *map(str, files)],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    told = {Path(row["profile"]).stem: row for row in map(json.loads, ended.stdout.splitlines())}
+    assert told["stuck"]["reason"] == "no answer within 0 s"
+    assert told["here"]["reason"] == "connection refused"

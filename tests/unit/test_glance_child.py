@@ -54,7 +54,7 @@ async def test_one_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_one_that_does_not_end_is_ended_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(glance, "LIMIT", 0.2)
     child(monkeypatch, "import time; time.sleep(60)")
-    with pytest.raises(OctotuiError, match="did not end"):
+    with pytest.raises(OctotuiError, match="octotui glance said nothing"):
         await lines()
 
 
