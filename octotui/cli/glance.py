@@ -7,18 +7,18 @@ import json
 import ssl
 import threading
 import time
-import tomllib
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 import click
 
 from octotui.api.errors import OctotuiError
 from octotui.cli.tether import tethered
+from octotui.profile.find import find_profile, profile_files
+from octotui.profile.plain import PlainProfile, read_plain
 
 if TYPE_CHECKING:
     from octotui.octopus.glance import ClusterGlance, Onlooker
@@ -33,17 +33,6 @@ WORDS = {
     "other": "not Octopus",
     "fault": "profile with faults",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is asked of a profile. ``fault``: why nothing can be asked. ``nodes``: name, address."""
-
-    path: Path
-    url: str = ""
-    ca: Path | None = None
-    nodes: tuple[tuple[str, str], ...] = ()
-    fault: str = ""
 
 
 @click.command()
@@ -62,65 +51,12 @@ def glance(profiles: Sequence[str], as_json: bool) -> None:
     asyncio.run(_ask(targets, as_json))
 
 
-def _targets(names: Sequence[str]) -> list[Target]:
-    from octotui.profile.find import find_profile, profile_folders
-
-    if names:
-        return [target_of(find_profile(name)) for name in names]
-    folders = [folder for folder in profile_folders() if folder.is_dir()]
-    files = sorted((file for folder in folders for file in folder.glob("*.toml")), key=_by_name)
-    return [target_of(file) for file in files]
+def _targets(names: Sequence[str]) -> list[PlainProfile]:
+    files = [find_profile(name) for name in names] if names else profile_files()
+    return [read_plain(file) for file in files]
 
 
-def _by_name(path: Path) -> str:
-    return path.stem
-
-
-def target_of(path: Path) -> Target:
-    """What that profile wants asked. Only its addresses are read: no plugin and no secret."""
-    try:
-        return _target(path, tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    except OSError as error:
-        return Target(path, fault=f"it cannot be read: {error.strerror}")
-    except UnicodeDecodeError:
-        return Target(path, fault="it is no UTF-8 text")
-    except ValueError as error:  # TOML's errors, too
-        return Target(path, fault=str(error))
-
-
-def _target(path: Path, data: dict[str, Any]) -> Target:
-    octopus, listed = data.get("octopus"), data.get("nodes", [])
-    if not isinstance(octopus, dict) or not isinstance(listed, list):
-        raise ValueError("it needs a table [octopus] and one [[nodes]] for each host")
-    ca = octopus.get("ca")
-    nodes = []
-    for node in listed:
-        if not isinstance(node, dict) or not isinstance(node.get("name"), str):
-            raise ValueError("every one of its [[nodes]] needs a name")
-        own = node.get("url")
-        nodes.append((node["name"], _address(own, f"nodes.{node['name']}.url") if own else ""))
-    return Target(
-        path,
-        _address(octopus.get("url"), "octopus.url"),
-        (path.parent / ca) if isinstance(ca, str) else None,
-        tuple(nodes),
-    )
-
-
-def _address(value: object, key: str) -> str:
-    """An address to ask. Never one with a password in it: it would be sent and shown."""
-    try:
-        parts = urlsplit(value) if isinstance(value, str) else None
-    except ValueError:  # its own words repeat the address
-        parts = None
-    if not parts or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f'{key} must be an address such as "https://octopus.example.com"')
-    if parts.username is not None or parts.password is not None:
-        raise ValueError(f"{key} must not carry a user name or password")
-    return str(value).rstrip("/")
-
-
-async def _ask(targets: Sequence[Target], as_json: bool) -> None:
+async def _ask(targets: Sequence[PlainProfile], as_json: bool) -> None:
     asyncio.get_running_loop().set_default_executor(_Lookups())
     width = max((len(target.path.stem) for target in targets), default=0)
     async for target, seen in _answers(targets):
@@ -149,8 +85,8 @@ class _Lookups(ThreadPoolExecutor):
 
 
 async def _answers(
-    targets: Sequence[Target],
-) -> AsyncIterator[tuple[Target, ClusterGlance | str]]:
+    targets: Sequence[PlainProfile],
+) -> AsyncIterator[tuple[PlainProfile, ClusterGlance | str]]:
     """As they come: a look, or why there can be none."""
     import httpx
 
@@ -160,7 +96,7 @@ async def _answers(
     contexts: dict[Path | None, ssl.SSLContext] = {}
     limit = asyncio.Semaphore(AT_ONCE)
 
-    async def look(target: Target) -> tuple[Target, ClusterGlance | str]:
+    async def look(target: PlainProfile) -> tuple[PlainProfile, ClusterGlance | str]:
         if target.fault:
             return target, target.fault
         try:
@@ -177,7 +113,7 @@ async def _answers(
         yield await done
 
 
-def _told(target: Target, seen: ClusterGlance | str) -> dict[str, Any]:
+def _told(target: PlainProfile, seen: ClusterGlance | str) -> dict[str, Any]:
     if isinstance(seen, str):
         answer = {"health": "fault", "version": "", "reason": seen, "nodes": ()}
     else:
@@ -185,7 +121,7 @@ def _told(target: Target, seen: ClusterGlance | str) -> dict[str, Any]:
     return {"profile": str(target.path), "url": target.url, "asked": time.time(), **answer}
 
 
-def _line(target: Target, seen: ClusterGlance | str, width: int) -> str:
+def _line(target: PlainProfile, seen: ClusterGlance | str, width: int) -> str:
     name = f"{target.path.stem:<{width}}"
     if isinstance(seen, str):
         return f"{name}  {WORDS['fault']}: {seen}"
