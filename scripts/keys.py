@@ -11,7 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from octotui.tui.commands import COMMANDS, Command  # noqa: E402
+from octotui.tui.command import Command  # noqa: E402
+from octotui.tui.commands import COMMANDS  # noqa: E402
 
 PAGE = ROOT / "docs" / "cockpit.md"
 HEAD = "| key | name | where | what it does |\n|---|---|---|---|\n"

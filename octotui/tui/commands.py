@@ -7,70 +7,18 @@ command that steers a run says in words what it will leave behind, before it is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from octotui.tui import consequences as leaves
 from octotui.tui import possible as when
+from octotui.tui.command import Command
 from octotui.tui.situation import Situation
 from octotui.view import RunView
 
-#: Of which runs a command is: of any, of one that can still be acted on, of one played again.
-Of: TypeAlias = Literal["any", "live", "replay"]
-
 EVERYWHERE: Final = ("home", "plan", "run", "node", "kept-log", "decision", "report")
 _LOGS: Final = ("run", "node", "kept-log")
-
-#: It is about one node: the table's own says nothing and sends nothing, see ``leaving_out``.
-LEAVE_OUT: Final = "run.leave-out"
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One command.
-
-    ``id`` is what a person's key file names. ``places`` are the screens that have it, ``does`` is
-    its help. ``control`` is the journal's word for a command that steers the run; those have a
-    ``consequence``, perhaps an ``argument``, and, where it cannot be taken back, a ``word`` that
-    has to be typed. ``condition`` says when it can be done, of runs that it is ``of`` at all.
-    ``node``: the one that it is about, where it was made for one.
-    """
-
-    id: str
-    keys: str
-    title: str
-    does: str
-    places: tuple[str, ...]
-    action: str
-    condition: Callable[[Situation], bool] = when.always
-    control: str = ""
-    consequence: Callable[[RunView], str] = leaves.nothing
-    word: Callable[[RunView], str] = leaves.nothing
-    argument: Callable[[RunView], str] = leaves.nothing
-    listed: bool = True
-    of: Of = "any"
-    node: str = ""
-
-    def fits(self, situation: Situation) -> bool:
-        """Whether it is of such a run at all: a replay has no command that acts on the run."""
-        return self.of == "any" or (self.of == "replay") == situation.replayed
-
-    def possible(self, situation: Situation) -> bool:
-        """Whether it does something now. Everything that offers or carries out asks here."""
-        return self.fits(situation) and self.condition(situation)
-
-    def binding(self) -> Binding:
-        return Binding(
-            self.keys,
-            self.action,
-            self.title,
-            show=self.listed,
-            tooltip=self.does,
-            id=self.id,
-        )
 
 
 def _steer(
@@ -321,32 +269,3 @@ def command_of(place: str, action: str, parameters: tuple[object, ...]) -> Comma
     """The command of a screen behind one of its actions."""
     called = f"{action}({parameters[0]!r})" if parameters else action
     return next((c for c in commands_of(place) if c.action == called), None)
-
-
-def leaving_out(node: str) -> Command:
-    """Leaving out that node: what is asked for, typed and sent is its name and no other."""
-    return replace(
-        BY_ID[LEAVE_OUT],
-        title=f"leave out {node}",
-        node=node,
-        consequence=partial(leaves.leave_out, node=node),
-        word=lambda view: node,
-        argument=lambda view: node,
-    )
-
-
-def choices(situation: Situation) -> list[Command]:
-    """What a person can decide now, the harmless first; leaving out once a node that failed."""
-    found: list[Command] = []
-    for command in COMMANDS:
-        if not ("decision" in command.places and _decides(command) and command.possible(situation)):
-            continue
-        if command.id == LEAVE_OUT and situation.view is not None:
-            found += [leaving_out(node) for node in when.leavable_nodes(situation.view)]
-        else:
-            found.append(command)
-    return found
-
-
-def _decides(command: Command) -> bool:
-    return bool(command.control) or command.id == "run.resume"

@@ -10,7 +10,8 @@ from typing import Final
 from textual.binding import Binding, InvalidBinding
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys
 
-from octotui.tui.commands import BY_ID, COMMANDS, EVERYWHERE, Command
+from octotui.tui.command import Command
+from octotui.tui.commands import BY_ID, COMMANDS, EVERYWHERE
 from octotui.tui.widgets.log_keys import KEYS as LOG_KEYS
 from octotui.tui.widgets.node_grid import NodeGrid
 from octotui.tui.widgets.step_matrix import StepMatrix

@@ -7,7 +7,8 @@ from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from octotui.tui.commands import Command, commands_of
+from octotui.tui.command import Command
+from octotui.tui.commands import commands_of
 
 
 class CommandsOfScreen(Provider):

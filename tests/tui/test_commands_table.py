@@ -8,14 +8,8 @@ from typing import Any
 import pytest
 
 from octotui.run.control import BY_NAME
-from octotui.tui.commands import (
-    BY_ID,
-    COMMANDS,
-    EVERYWHERE,
-    choices,
-    commands_of,
-    leaving_out,
-)
+from octotui.tui.choices import choices, leaving_out
+from octotui.tui.commands import BY_ID, COMMANDS, EVERYWHERE, commands_of
 from octotui.tui.consequences import hold_before
 from octotui.tui.keymap import read_settings
 from octotui.tui.situation import Situation

@@ -11,7 +11,9 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from octotui.api.errors import OctotuiError
-from octotui.tui.commands import BY_ID, LEAVE_OUT, Command, command_of, leaving_out
+from octotui.tui.choices import LEAVE_OUT, leaving_out
+from octotui.tui.command import Command
+from octotui.tui.commands import BY_ID, command_of
 from octotui.tui.consequences import phases_ahead
 from octotui.tui.possible import leavable_nodes
 from octotui.tui.situation import Situation

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from octotui.tui.commands import Command
+from octotui.tui.command import Command
 from octotui.tui.screens.base import Entry
 from octotui.view import RunView
 

@@ -8,7 +8,9 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from octotui.tui.commands import BY_ID, LEAVE_OUT, Command, bindings_of, choices, leaving_out
+from octotui.tui.choices import LEAVE_OUT, choices, leaving_out
+from octotui.tui.command import Command
+from octotui.tui.commands import BY_ID, bindings_of
 from octotui.tui.possible import leavable_nodes
 from octotui.tui.screens.base import KeyLine, Line
 from octotui.tui.screens.decision_text import (

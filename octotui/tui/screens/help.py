@@ -12,7 +12,8 @@ from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-from octotui.tui.commands import BY_ID, Command, commands_of
+from octotui.tui.command import Command
+from octotui.tui.commands import BY_ID, commands_of
 from octotui.tui.keymap import settings_file
 from octotui.tui.situation import Situation
 from octotui.tui.terminal_app import TerminalApp
