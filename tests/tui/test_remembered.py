@@ -13,7 +13,7 @@ from octotui.tui.remembered import Layout, read_layout, write_layout
 from octotui.tui.widgets.log_view import LogView
 from octotui.tui.widgets.node_grid import NodeGrid
 from octotui.tui.widgets.step_matrix import StepMatrix
-from tests.cockpit_support import Recorded
+from tests.cockpit_support import Recorded, begins
 
 
 @pytest.fixture
@@ -53,6 +53,57 @@ async def test_the_screen_comes_back_as_it_was_left(run: Recorded) -> None:
         assert log.outer_size.height < app.screen.query_one("#tables").outer_size.height
         await pilot.press("{")
         assert app.layout.log_tenths == 2, "a log of no height at all would be lost"
+
+
+@pytest.fixture
+def few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
+    monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path))
+    recorded = Recorded(tmp_path, "succeeded", begins("migrating.database@OCTO1"))
+    yield recorded
+    recorded.close()
+
+
+async def test_tables_that_are_zoomed_have_the_whole_screen(few: Recorded) -> None:
+    app = cockpit(few, Layout())
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.pause()
+        tables, log = app.screen.query_one("#tables"), app.screen.query_one(LogView)
+        before = tables.size.height
+        await pilot.press("z")
+        await pilot.pause()
+        assert tables.size.height > 30
+        await pilot.press("z")
+        await pilot.pause()
+        assert (tables.size.height, log.display) == (before, True)
+
+
+@pytest.mark.parametrize("key", ["ampersand", "slash", "i", "o", "l"])
+async def test_what_is_done_with_the_log_shows_it(few: Recorded, key: str) -> None:
+    app = cockpit(few, Layout())
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.press("z")
+        await pilot.pause()
+        log = app.screen.query_one(LogView)
+        assert not log.display
+        await pilot.press(key)
+        await pilot.pause()
+        assert log.display
+        if key == "l":
+            assert app.focused is log
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 40), (160, 50)])
+async def test_the_focus_is_in_the_table_that_was_left(
+    few: Recorded, size: tuple[int, int]
+) -> None:
+    app = cockpit(few, Layout(steps=True))
+    async with app.run_test(size=size) as pilot:
+        seen = set()
+        for _ in range(5):
+            seen.add(type(app.focused))
+            await pilot.pause()
+        assert isinstance(app.focused, StepMatrix)
+        assert LogView not in seen
 
 
 def test_a_layout_is_kept_in_a_file_and_nonsense_in_it_is_passed_over(tmp_path: Path) -> None:

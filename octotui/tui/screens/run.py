@@ -30,9 +30,11 @@ class RunScreen(WithLog):
 
     PLACE = "run"
     BINDINGS = bindings_of("run")
-    AUTO_FOCUS = "NodeGrid"
+    AUTO_FOCUS = "NodeGrid, StepMatrix"
 
     def compose(self) -> ComposeResult:
+        # Before the tables are there: a focus in one that is hidden then would go to the log.
+        self.set_class(self.app.layout.steps, "-steps")
         yield Line(classes="head", id="run-head")
         yield PhaseTimeline()
         yield Clocks()
@@ -51,7 +53,6 @@ class RunScreen(WithLog):
     def on_mount(self) -> None:
         layout = self.app.layout
         self.query_one(NodeGrid).sort = layout.sort
-        self.set_class(layout.steps, "-steps")
         if layout.steps:
             self.query_one(StepMatrix).focus()
         self._share_height()
@@ -69,8 +70,9 @@ class RunScreen(WithLog):
     def _show_tables(self, situation: Situation, now: float) -> None:
         view, alive = self.store.view, is_at_work(situation)
         grid, matrix = self.query_one(NodeGrid), self.query_one(StepMatrix)
-        # Few nodes leave the room to the log.
-        self.query_one("#tables").styles.max_height = len(view.nodes) + FRAME
+        # Few nodes leave the room to the log, where that is shown.
+        most = None if self.has_class("-zoom-table") else len(view.nodes) + FRAME
+        self.query_one("#tables").styles.max_height = most
         if grid.display:
             grid.show(view, now, alive)
         if matrix.display:
@@ -117,6 +119,7 @@ class RunScreen(WithLog):
 
     def action_log(self) -> None:
         log = self.query_one(LogView)
+        self.show_log()
         if self.focused is log:
             (self.query_one(StepMatrix if self.has_class("-steps") else NodeGrid)).focus()
         else:
@@ -137,6 +140,7 @@ class RunScreen(WithLog):
 
     def action_one_node(self) -> None:
         log = self.query_one(LogView)
+        self.show_log()
         log.show_only(node="" if log.buffer.filter.node else self.query_one(NodeGrid).node or "")
 
     def action_zoom(self) -> None:
@@ -144,3 +148,8 @@ class RunScreen(WithLog):
         in_log = self.focused is self.query_one(LogView)
         self.set_class(zoomed and in_log, "-zoom-log")
         self.set_class(zoomed and not in_log, "-zoom-table")
+        self.tick(self.app.now())
+
+    def show_log(self) -> None:
+        if self.has_class("-zoom-table"):
+            self.action_zoom()

@@ -47,6 +47,9 @@ class WithLog(CockpitScreen):
     def on_mount(self) -> None:
         self.log_view.wrap(self.app.layout.wrapped)
 
+    def show_log(self) -> None:
+        """Called before something is done with the log, where that may be out of sight."""
+
     def action_find(self) -> None:
         """In the log, from the newest line back; n and N go on."""
 
@@ -59,6 +62,7 @@ class WithLog(CockpitScreen):
             except ValueError as error:
                 self.app.notify(str(error), severity="warning")
 
+        self.show_log()
         self.app.push_screen(Ask("Find in the log:"), found)
 
     def action_filter(self) -> None:
@@ -73,10 +77,12 @@ class WithLog(CockpitScreen):
             except ValueError as error:
                 self.app.notify(str(error), severity="warning")
 
+        self.show_log()
         before = self.log_view.buffer.filter.text
         self.app.push_screen(Ask("Show lines with:", before), chosen)
 
     def action_severity(self) -> None:
+        self.show_log()
         self.log_view.show_only(severity=_NEXT[self.log_view.buffer.filter.severity])
 
     def on_log_view_wrapped(self, message: LogView.Wrapped) -> None:
