@@ -4,6 +4,12 @@ Another process feeds a journal and logs as a runner does; the cockpit works in 
 and this process reads what comes out. What depends on the machine is told as a ratio, or beside
 what an application without anything has at the same time on the same machine.
 
+Exit code 1 where a budget is exceeded by more than the machine explains, which is measured in the
+same run and without the cockpit: for lags the 99th percentile of an empty application's, for
+the first paint how far the upper quartile of the empty application's starts lies above their
+median, for a run's duration how far the runs beside a terminal that is read differ. Bytes, memory,
+keys and what was lost are given no such allowance.
+
 Linux only: it reads /proc. Usage: python benchmarks/screen.py [--seconds 5] [--peers]
 """
 
@@ -33,16 +39,30 @@ EMPTY = (
 )
 #: Starts of each kind for the first paint; the first of each warms up.
 STARTS = 8
+#: The first content of ours: the run's head line has its versions.
+HEAD = b"2025.4.10428"
 
 
 @dataclass
 class Row:
-    """A measurement. ``budget`` None: it is there to be compared with."""
+    """A measurement. ``budget`` None: it is there to be compared with.
+
+    ``noise``: so much of the value may be the machine's.
+    """
 
     title: str
     value: float
     budget: float | None = None
     unit: str = ""
+    noise: float = 0.0
+
+    @property
+    def is_over(self) -> bool:
+        return self.budget is not None and self.value > self.budget
+
+    @property
+    def fails(self) -> bool:
+        return self.budget is not None and self.value - self.noise > self.budget
 
 
 @contextmanager
@@ -65,15 +85,15 @@ def paints(_: float) -> list[Row]:
             empty.append(terminal.until(b"")[0])
             terminal.end()
             terminal = Terminal([sys.executable, "-m", "octotui", "attach"], environment)
-            paint, content = terminal.until(b"OCTO9 ")
-            ours.append(paint)
-            useful.append(content)
+            head, nodes = terminal.until_all(HEAD, b"OCTO9 ")
+            ours.append(head)
+            useful.append(nodes)
             terminal.end()
     floor = statistics.median(empty[1:])
+    _, _, slow = statistics.quantiles(empty[1:])
+    ratio = statistics.median(ours[1:]) / floor
     return [
-        Row(
-            "first paint of attach, times an empty app's", statistics.median(ours[1:]) / floor, 1.4
-        ),
+        Row("first content of attach, times an empty app's", ratio, 1.4, noise=slow / floor - 1),
         Row("  the nodes on it, times an empty app's", statistics.median(useful[1:]) / floor),
         Row("  an empty app's first paint", floor * 1000, None, "ms"),
     ]
@@ -127,11 +147,13 @@ def loads(seconds: float) -> list[Row]:
     calm = load(seconds, nodes=16, works=False)
     mean = "200 nodes x 10/s, 1,000 lines/s"
     return [
-        Row(f"{mean}: lag p99", many["lag"], 15, "ms"),
+        Row(f"{mean}: lag p99", many["lag"], 15, "ms", noise=floor["lag"]),
         Row("  of it the cockpit's own work, p99", many["own"], None, "ms"),
         Row("  lag p99 of an empty app beside the same feeder", floor["lag"], None, "ms"),
         Row("  lines and events lost or out of order", lost(many), 0),
-        Row("200 nodes x 10/s, 20,000 lines/s: lag p99", flood["lag"], 50, "ms"),
+        Row(
+            "200 nodes x 10/s, 20,000 lines/s: lag p99", flood["lag"], 50, "ms", noise=floor["lag"]
+        ),
         Row("  of it the cockpit's own work, p99", flood["own"], None, "ms"),
         Row("  lines and events lost or out of order", lost(flood), 0),
         Row("120x40, 16 nodes, 1,000 lines/s: raw", small["raw"] / 1000, 60, "kB/s"),
@@ -176,12 +198,18 @@ def losses(seconds: float) -> list[Row]:
 
 def delays(_: float) -> list[Row]:
     title = "run beside a terminal nobody reads, times one that is read"
-    return [Row(title, ratio, 1.1) for ratio in screen_loss.delays()]
+    ratio, spread = screen_loss.delay()
+    return [
+        Row(title, ratio, 1.1, noise=spread),
+        Row("  the runs beside one that is read differ by, times", spread),
+    ]
 
 
 def show(rows: list[Row]) -> None:
     for row in rows:
-        over = "  OVER" if row.budget is not None and row.value > row.budget else ""
+        over = (
+            "  OVER" if row.fails else "  over, as far as the machine goes" if row.is_over else ""
+        )
         budget = f"{row.budget:>8g}" if row.budget is not None else " " * 8
         print(f"{row.title:<62}{row.value:>10.2f}{budget} {row.unit}{over}", flush=True)
 
@@ -196,10 +224,13 @@ def main() -> int:
 
         return screen_peers.main(options.seconds)
     print(f"{'':<62}{'measured':>10}{'budget':>8}")
+    failed = False
     for part in (paints, loads, keys, losses, delays):
-        show(part(options.seconds))  # at once: what was measured is worth having alone
+        rows = part(options.seconds)
+        show(rows)  # at once: what was measured is worth having alone
+        failed = failed or any(row.fails for row in rows)
     print(f"load of the machine: {' '.join(f'{n:.2f}' for n in os.getloadavg())}")
-    return 0
+    return int(failed)
 
 
 if __name__ == "__main__":

@@ -18,12 +18,24 @@ from screen_terminal import Terminal
 
 #: Nodes of the lab, and how many times faster than typical durations it is.
 NODES, SPEED = 3, 40.0
+#: Runs of either kind.
+PAIRS = 4
 
 
-def delays() -> list[float]:
-    """The run's duration with an unread viewer, as a ratio to that with one that is read."""
-    pairs = [(duration(reads=False), duration(reads=True)) for _ in range(2)]
-    return [statistics.median(unread / read for unread, read in pairs)]
+def delay() -> tuple[float, float]:
+    """The run's duration with an unread viewer, as a ratio to that with one that is read; and how
+
+    far the latter differ among themselves, as a part of their median. The median of pairs, of
+    which every second one begins with the other kind: what the machine does meanwhile meets both.
+    """
+    ratios, plain = [], []
+    for n in range(PAIRS):
+        first = duration(reads=bool(n % 2))
+        second = duration(reads=not n % 2)
+        unread, read = (second, first) if n % 2 else (first, second)
+        ratios.append(unread / read)
+        plain.append(read)
+    return statistics.median(ratios), (max(plain) - min(plain)) / statistics.median(plain)
 
 
 def duration(*, reads: bool) -> float:

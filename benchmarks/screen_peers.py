@@ -156,6 +156,8 @@ def _follows(
         before = _cpu(terminal.pid)
         thread.start()
         heard = terminal.listen(seconds)
+        if not terminal.is_alive:
+            raise SystemExit(f"{command[0]} ended while it followed {rate:,} lines a second")
         cpu = _cpu(terminal.pid) - before
         ended.set()
         thread.join()

@@ -94,6 +94,23 @@ class Terminal:
                 return painted, now
         raise TimeoutError(f"{text!r} did not come; the last was {seen[-300:]!r}")
 
+    def until_all(self, *texts: bytes, seconds: float = 30.0) -> list[float]:
+        """Seconds from the start of the process until each of these texts has been shown."""
+        seen, found = b"", [0.0] * len(texts)
+        while time.monotonic() - self.begun < seconds:
+            seen += self.read(0.5)
+            now = time.monotonic() - self.begun
+            found = [
+                at or (now if text in seen else 0.0) for text, at in zip(texts, found, strict=True)
+            ]
+            if all(found):
+                return found
+        raise TimeoutError(f"not all of {texts!r} came; the last was {seen[-300:]!r}")
+
+    @property
+    def is_alive(self) -> bool:
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
     def press(self, key: bytes) -> float:
         """Seconds from a key to the first byte after it."""
         os.write(self.screen, key)
