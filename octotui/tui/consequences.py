@@ -82,9 +82,9 @@ def leave_out(view: RunView, node: str) -> str:
         sentences.append(f"{_all(failed)}, which failed too, {again}")
     seen = view.nodes.get(node)
     if seen is not None and seen.version == view.to_version:
-        sentences.append(f"Once its cause is put right it may be started: it is at {seen.version}")
+        sentences.append(f"{node} is at {seen.version}: put right, it may be started")
     else:
-        sentences.append(f"It has to be at {view.to_version} before it is started again")
+        sentences.append(f"{node} has to be at {view.to_version} before it is started")
     return ". ".join(sentences) + "."
 
 

@@ -101,7 +101,7 @@ def test_leaving_out_names_the_node_and_how_it_is_left(tmp_path: Path) -> None:
     assert command.word(at.view) == command.argument(at.view) == "OCTO2"
     assert command.consequence(at.view) == (
         "OCTO2 stays as it is, stopped and kept from starting, drained, at 2025.2.13071. "
-        "The other 2 go on. It has to be at 2025.4.10428 before it is started again."
+        "The other 2 go on. OCTO2 has to be at 2025.4.10428 before it is started."
     )
 
 
@@ -118,7 +118,7 @@ def test_leaving_one_out_says_that_the_others_that_failed_are_tried_again(tmp_pa
     words = found[1].consequence(at.view)
     assert "OCTO2, which failed too, is tried again." in words
     assert "has to be at" not in words
-    assert words.endswith("may be started: it is at 2025.4.10428.")
+    assert words.endswith("OCTO3 is at 2025.4.10428: put right, it may be started.")
 
 
 def test_the_table_s_own_leaving_out_names_no_node_to_send(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("scene", "texts"), [
     ("decision-failed-database", ["Invalid column name", "Cluster: ", "Roll back"]),
-    ("decision-failed-node", ["Return value 3", "Cluster: ", "before it is started again.",
+    ("decision-failed-node", ["Return value 3", "Cluster: ", "before it is started.",
                               "tab: read on"]),
 ])  # fmt: skip
 async def test_cause_cluster_and_every_choice_fit_into_24_lines(
