@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import click
 
+from octotui.cli.detached import detached
 from octotui.run.directory import RunDirectory
 from octotui.run.reading import ReadingJournal
 from octotui.view import RunView, fold
@@ -77,10 +78,6 @@ def view_of(run: RunDirectory) -> RunView:
 
 def _closing(run: RunDirectory, view: RunView) -> list[str]:
     if not view.outcome:
-        state = view.state.replace("_", " ")
-        return [
-            f"Detached; nothing was decided. The run goes on: {state}.",
-            f"Look at it again: octotui attach {run.run_id}",
-        ]
+        return detached(run, view)
     report = [f"Report: {run.report}"] if run.report.is_file() else []
     return [*view.lines, *report]

@@ -41,8 +41,10 @@ def demo(
     with tempfile.TemporaryDirectory(prefix="octotui-demo-") as folder:
         profile = Path(folder) / "demo.toml"
         options = [f"--nodes={nodes}", f"--speed={speed}", *(f"--fault={f}" for f in fault)]
+        attended = not headless and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+        if attended:  # it takes some seconds
+            click.echo(f"Starting a simulated cluster: {nodes} node{'s' if nodes > 1 else ''} ...")
         with lab(profile, options):
-            attended = not headless and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
             screen = attended and full_screen(plain=plain)
             # A person at the screen approves by a key; lines and pipes have it given.
             request = RunRequest(str(profile), "", not screen, attended)

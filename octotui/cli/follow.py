@@ -14,6 +14,7 @@ import click
 
 from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
+from octotui.cli.detached import detached
 from octotui.cli.lines import PlainLines
 from octotui.run.control import COMMANDS, give_command
 from octotui.run.directory import RunDirectory
@@ -61,7 +62,7 @@ def follow(run: RunDirectory, *, as_json: bool, attended: bool, after: int = 0) 
     try:
         return _Following(run, journal, view, viewer, typed).to_the_end(after)
     except KeyboardInterrupt:
-        click.echo(f"\nThe run goes on. Look at it again: octotui attach {run.run_id}", err=True)
+        click.echo("\n" + "\n".join(detached(run, view)), err=True)
         return 130
 
 
