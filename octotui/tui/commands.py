@@ -77,6 +77,11 @@ COMMANDS: Final = (
         "retry", "r", "retry", "Do again what failed, after looking at what was done.",
         _RUN, when.retry, leaves.retry,
     ),
+    Command(
+        "run.resume", "u", "take up", "Start a new process that takes the run up where it stopped.",
+        ("plan", *_RUN), "resume", when.resume, consequence=leaves.resume,
+        word=leaves.no_return_word, of="live",
+    ),
     _steer(
         "leave-out", "L", "leave out", "Go on without the node that failed.",
         _RUN, when.leave_out, leaves.leave_out_one,
@@ -92,11 +97,6 @@ COMMANDS: Final = (
     _steer(
         "abort", "X", "abort", "End the run, as long as it changed nothing.",
         ("plan", *_RUN), when.abort, leaves.abort,
-    ),
-    Command(
-        "run.resume", "u", "take up", "Start a new process that takes the run up where it stopped.",
-        ("plan", *_RUN), "resume", when.resume, consequence=leaves.resume,
-        word=leaves.no_return_word, of="live",
     ),
     # --- a replay's clock ----------------------------------------------------------------------
     _replay("play", "space", "play or pause", "Let the replayed time run, or stop it."),

@@ -74,7 +74,7 @@ def test_what_is_possible_follows_the_run(tmp_path: Path, state: str, expected: 
 
 def test_a_dead_run_is_taken_up_or_decided_about(tmp_path: Path) -> None:
     dead = situation(tmp_path, "failed", alive=False)
-    assert [c.id for c in choices(dead)] == ["run.leave-out", "run.resume"]
+    assert [c.id for c in choices(dead)] == ["run.resume", "run.leave-out"]
 
 
 @pytest.mark.parametrize("state", ["draining", "installing", "failed"])

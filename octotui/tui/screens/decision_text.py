@@ -54,6 +54,8 @@ def happened_text(situation: Situation, last_words: str) -> Content:
     view = situation.view
     assert view is not None, "there is a run to decide about"
     lines: list[Content] = []
+    if view.state == "needs_person" and gone(situation):
+        lines.append(Content("There is no process to retry it: taking the run up does it again."))
     before = []
     for step in view.failed_steps():
         if view.state == "needs_person" and step.phase != view.waiting_phase:
@@ -70,8 +72,6 @@ def happened_text(situation: Situation, last_words: str) -> Content:
             lines.append(Content.styled("This is the point of no return.", "bold $warning"))
     elif view.state != "needs_person":
         lines.append(Content(f"It was in {phase_title(view.state)}; its journal has all it did."))
-    if view.state == "needs_person" and gone(situation):
-        lines.append(Content("There is no process to retry it: taking the run up does it again."))
     if not situation.alive and not view.outcome and last_words:
         lines.append(Content(last_words))
     return join(lines)
