@@ -16,6 +16,7 @@ from octotui.run.directory import RunDirectory
 from octotui.tui import memory, possible
 from octotui.tui.keymap import Settings
 from octotui.tui.palette import CommandsOfScreen
+from octotui.tui.places import place_of, screen_for
 from octotui.tui.processes import begin, take_up
 from octotui.tui.recording import load
 from octotui.tui.remembered import Layout
@@ -24,7 +25,6 @@ from octotui.tui.situation import Situation
 from octotui.tui.store import Store
 from octotui.tui.terminal_app import How, Leave, TerminalApp
 from octotui.tui.told import Told
-from octotui.upgrade.phases import FINAL
 
 if TYPE_CHECKING:
     from octotui.tui.screens.base import CockpitScreen
@@ -32,15 +32,6 @@ if TYPE_CHECKING:
 #: Everything that is shown follows this one tick, seconds: area times rate is what a slow link
 #: pays for, not the number of events.
 TICK: Final = 0.25
-
-
-def place_of(situation: Situation) -> str:
-    """The screen that a run needs by itself: plan, run or report."""
-    view = situation.view
-    assert view is not None, "there is a run"
-    if view.state in FINAL or view.outcome == "refused":
-        return "report"
-    return "plan" if view.state in ("preflight", "ready") else "run"
 
 
 class Cockpit(TerminalApp):
@@ -96,7 +87,7 @@ class Cockpit(TerminalApp):
 
             return HomeScreen()
         place = "run" if self.store.situation.replayed else place_of(self.store.situation)
-        self._main = self._screen_for(place)
+        self._main = screen_for(place)
         return self._main
 
     def now(self) -> float:
@@ -183,23 +174,11 @@ class Cockpit(TerminalApp):
             self.push_screen(DecisionScreen())
 
     def _show_main(self, place: str) -> None:
-        self._main = self._screen_for(place)
+        self._main = screen_for(place)
         if len(self.screen_stack) == 1:
             self.push_screen(self._main)  # Textual does not switch the screen it began with
         else:
             self.switch_screen(self._main)
-
-    def _screen_for(self, place: str) -> CockpitScreen:
-        from octotui.tui.screens.plan import PlanScreen
-        from octotui.tui.screens.report import ReportScreen
-        from octotui.tui.screens.run import RunScreen
-
-        screens: dict[str, type[CockpitScreen]] = {
-            "plan": PlanScreen,
-            "run": RunScreen,
-            "report": ReportScreen,
-        }
-        return screens[place]()
 
     # --- runs ----------------------------------------------------------------------------------
 
@@ -218,7 +197,7 @@ class Cockpit(TerminalApp):
             return
         self.store = store
         self._told = Told(self, store.view)
-        self._main = self._screen_for(place_of(store.situation))
+        self._main = screen_for(place_of(store.situation))
         self.push_screen(self._main)
 
     def open_instead(self, find: Callable[[], RunDirectory]) -> None:
@@ -273,7 +252,7 @@ class Cockpit(TerminalApp):
             return
         self._below = (store, self._main)
         self.store = ReplayStore(run, recording)
-        self._main = self._screen_for("run")
+        self._main = screen_for("run")
         self.push_screen(self._main)
         self._told.left_out(recording.lines_left_out)
 
