@@ -54,7 +54,7 @@ def duration(*, reads: bool) -> float:
         assert run.stdout is not None
         first = json.loads(run.stdout.readline())
         viewer = Terminal([*octotui, "attach"], state)
-        viewer.until(b"live")
+        viewer.until(b"OCTO1")
         found: list[str] = []
         reader = threading.Thread(target=lambda: found.extend(run.stdout), daemon=True)
         reader.start()

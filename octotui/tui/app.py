@@ -18,20 +18,27 @@ from octotui.tui.keymap import Settings
 from octotui.tui.palette import CommandsOfScreen
 from octotui.tui.places import place_of, screen_for
 from octotui.tui.processes import begin, take_up
-from octotui.tui.recording import load
 from octotui.tui.remembered import Layout
-from octotui.tui.replay import ReplayStore
 from octotui.tui.situation import Situation
 from octotui.tui.store import Store
 from octotui.tui.terminal_app import How, Leave, TerminalApp
 from octotui.tui.told import Told
 
 if TYPE_CHECKING:
+    from octotui.tui.replay import ReplayStore
     from octotui.tui.screens.base import CockpitScreen
 
 #: Everything that is shown follows this one tick, seconds: area times rate is what a slow link
 #: pays for, not the number of events.
 TICK: Final = 0.25
+
+
+def replay_of(run: RunDirectory, now: Callable[[], float]) -> ReplayStore:
+    """The run, to be played again. Reads all of it; raises OctotuiError where that cannot be."""
+    from octotui.tui.recording import load  # most look at a run that works
+    from octotui.tui.replay import ReplayStore
+
+    return ReplayStore(run, load(run, now))
 
 
 class Cockpit(TerminalApp):
@@ -75,7 +82,7 @@ class Cockpit(TerminalApp):
         self._now = now
         self.store: Store | ReplayStore | None = None
         if run is not None:
-            self.store = ReplayStore(run, load(run, now)) if replayed else Store(run, now)
+            self.store = replay_of(run, now) if replayed else Store(run, now)
         #: What is open below a replay: one comes back to it.
         self._below: tuple[Store | None, CockpitScreen | None] | None = None
         self._main: CockpitScreen | None = None
@@ -87,8 +94,19 @@ class Cockpit(TerminalApp):
 
             return HomeScreen()
         place = "run" if self.store.situation.replayed else place_of(self.store.situation)
+        if place == "run" and isinstance(self.store, Store):
+            self._write_first_line(self.store)
         self._main = screen_for(place)
         return self._main
+
+    def _write_first_line(self, store: Store) -> None:
+        """Says at once whether the run lives and where it is, while the screen is being made."""
+        from octotui.tui.first_line import first_line
+
+        if self._driver is not None and not self.is_headless:
+            line = first_line(store.situation, self.now(), store.heard, self.size.width)
+            self._driver.write(line)
+            self._driver.flush()
 
     def now(self) -> float:
         """Epoch seconds; in a replay those that are played."""
@@ -99,7 +117,7 @@ class Cockpit(TerminalApp):
             self.call_after_refresh(memory.settle)
         self.set_interval(TICK, self._beat)
         self.set_interval(memory.FULL, memory.collect)
-        if isinstance(self.store, ReplayStore):
+        if self.store is not None and not isinstance(self.store, Store):
             self._told.left_out(self.store.recording.lines_left_out)
 
     # --- the tick ------------------------------------------------------------------------------
@@ -243,22 +261,23 @@ class Cockpit(TerminalApp):
     async def _replay(self, run: RunDirectory, below: Screen[object]) -> None:
         store = self.store
         try:
-            recording = await asyncio.to_thread(load, run, self._now)
+            replayed = await asyncio.to_thread(replay_of, run, self._now)
         except OctotuiError as error:
             self.notify(str(error), title="No replay", severity="error")
             return
-        if isinstance(store, ReplayStore) or self.store is not store or self.screen is not below:
+        left = self.store is not store or self.screen is not below
+        if left or not (store is None or isinstance(store, Store)):
             self.notify("The replay was not opened: you went elsewhere meanwhile.")
             return
         self._below = (store, self._main)
-        self.store = ReplayStore(run, recording)
+        self.store = replayed
         self._main = screen_for("run")
         self.push_screen(self._main)
-        self._told.left_out(recording.lines_left_out)
+        self._told.left_out(replayed.recording.lines_left_out)
 
     def move_replay(self, move: str) -> None:
         """Moves the clock of the replay, and shows at once where that is."""
-        if isinstance(self.store, ReplayStore):
+        if self.store is not None and not isinstance(self.store, Store):
             self.store.move(move)
             self.tick()
 

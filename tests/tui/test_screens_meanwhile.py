@@ -13,11 +13,11 @@ from textual.pilot import Pilot
 
 from octotui.run.directory import RunDirectory
 from octotui.tui import glance
-from octotui.tui.app import Cockpit
+from octotui.tui.app import Cockpit, replay_of
 from octotui.tui.commands import BY_ID
 from octotui.tui.home_list import HomeList
 from octotui.tui.keymap import Settings
-from octotui.tui.recording import Recording, load
+from octotui.tui.replay import ReplayStore
 from octotui.tui.screens.base import CockpitScreen
 from octotui.tui.screens.help import HelpScreen
 from octotui.tui.screens.home import HomeScreen
@@ -196,12 +196,12 @@ async def test_a_run_that_was_read_when_one_is_elsewhere_is_not_put_on_top(
 async def test_a_replay_that_was_read_when_one_is_elsewhere_is_not_put_on_top(
     recorded: Make, monkeypatch: pytest.MonkeyPatch, gate: threading.Event
 ) -> None:
-    def slow(*arguments: Any) -> Recording:
+    def slow(*arguments: Any) -> ReplayStore:
         gate.wait(10)
-        return load(*arguments)
+        return replay_of(*arguments)
 
     run = recorded("succeeded", enters("stopping"))
-    monkeypatch.setattr("octotui.tui.app.load", slow)
+    monkeypatch.setattr("octotui.tui.app.replay_of", slow)
     app = cockpit(now=run.now)
     async with app.run_test(size=(100, 30)) as pilot:
         await at_home(app, pilot)

@@ -18,6 +18,9 @@ from typing import TextIO
 import pytest
 
 from octotui.run.directory import RunDirectory
+from octotui.tui.first_line import first_line
+from octotui.tui.situation import Situation
+from octotui.tui.store import Store
 from octotui.tui.terminal import (
     LONGEST_COPY,
     clipboard_sequence,
@@ -28,6 +31,8 @@ from octotui.tui.terminal import (
 from octotui.tui.theme import theme_for
 from tests.cockpit_support import Recorded, enters
 
+#: The whole screen is there: the line that comes before it has no node.
+THERE = "OCTO1"
 #: For what has to come, seconds: a slow machine fails no test.
 LONG = 60.0
 
@@ -153,14 +158,14 @@ class TestLosingIt:
 
     def test_a_closed_terminal_ends_the_client(self, run: Recorded) -> None:
         attached = Attached()
-        attached.until("draining")
+        attached.until(THERE)
         os.close(attached.screen)
         assert attached.process.wait(LONG) == 128 + signal.SIGHUP
         assert run.commands() == []
 
     def test_a_terminated_client_leaves_the_terminal_as_it_was(self, run: Recorded) -> None:
         attached = Attached()
-        attached.until("draining")
+        attached.until(THERE)
         attached.process.terminate()
         attached.until(r"\x1b\[\?1049l")
         assert attached.process.wait(LONG) == 128 + signal.SIGTERM
@@ -168,7 +173,7 @@ class TestLosingIt:
 
     def test_leaving_says_that_the_run_goes_on(self, run: Recorded) -> None:
         attached = Attached()
-        attached.until("draining")
+        attached.until(THERE)
         os.write(attached.screen, b"q")
         attached.until("nothing was decided. The run goes on: draining")
         assert attached.process.wait(LONG) == 130
@@ -179,7 +184,7 @@ class TestLosingIt:
         self, run: Recorded
     ) -> None:
         attached = Attached()
-        attached.until("draining")
+        attached.until(THERE)
         # Nobody reads: each line fills the terminal's buffer, until a write does not return.
         deadline = time.monotonic() + LONG
         while not _is_stuck(attached.process.pid) and time.monotonic() < deadline:
@@ -194,7 +199,7 @@ class TestLosingIt:
         self, run: Recorded
     ) -> None:
         attached = Attached(takes_terminal=False)
-        attached.until("draining")
+        attached.until(THERE)
         os.close(attached.screen)
         assert attached.process.wait(LONG) == 128 + signal.SIGHUP
 
@@ -217,7 +222,7 @@ def test_a_terminal_that_nobody_reads_delays_no_run(
         assert demo.stdout is not None
         demo.stdout.readline()
         attached = Attached()
-        attached.until("live")
+        attached.until(THERE)
         run = RunDirectory.find()
         flood = (run.logs / "OCTO1.log").open("a")
         events = [json.loads(line)["kind"] for line in _until_stuck(demo, attached, flood)]
@@ -238,3 +243,14 @@ def _until_stuck(demo: subprocess.Popen[str], attached: Attached, flood: TextIO)
         flood.flush()
         if select.select([demo.stdout], [], [], 0.02)[0]:
             yield demo.stdout.readline()
+
+
+def test_what_is_written_first_holds_nothing_that_a_terminal_would_obey(run: Recorded) -> None:
+    view = Store(run.run, run.now).view
+    view.cluster, view.profile = "http://\x1b]0;x\x07", ""
+    line = first_line(Situation(view), run.now(), run.now(), 80)
+    assert line.startswith("\x1b[H\x1b[1m")
+    words = line.removeprefix("\x1b[H\x1b[1m").removesuffix("\x1b[0m")
+    assert words.isprintable()
+    assert len(words) == 80
+    assert "draining" in words
