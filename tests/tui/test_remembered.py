@@ -77,6 +77,15 @@ async def test_tables_that_are_zoomed_have_the_whole_screen(few: Recorded) -> No
         assert (tables.size.height, log.display) == (before, True)
 
 
+async def test_few_nodes_leave_the_room_to_the_log(few: Recorded) -> None:
+    app = cockpit(few, Layout())
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.pause()
+        app.tick()
+        await pilot.pause()
+        assert app.screen.query_one(NodeGrid).size.height == len(app.screen.store.view.nodes)
+
+
 @pytest.mark.parametrize("key", ["ampersand", "slash", "i", "o", "l"])
 async def test_what_is_done_with_the_log_shows_it(few: Recorded, key: str) -> None:
     app = cockpit(few, Layout())

@@ -19,6 +19,7 @@ from octotui.tui.screens.decision_text import (
     stands_text,
     wait_text,
 )
+from octotui.tui.screens.node_text import is_at_work
 from octotui.tui.screens.run_text import run_head
 from octotui.tui.screens.with_log import WithLog
 from octotui.tui.situation import Situation
@@ -60,10 +61,10 @@ class DecisionScreen(WithLog):
         yield KeyLine()
 
     def show(self, situation: Situation, now: float) -> None:
-        store, view = self.store, self.store.view
+        store, view, alive = self.store, self.store.view, is_at_work(situation)
         self.query_one("#decision-head", Line).say(run_head(situation, now, store.heard))
-        self.query_one(PhaseTimeline).show(view, now)
-        self.query_one(Clocks).show(view, now)
+        self.query_one(PhaseTimeline).show(view, now, alive)
+        self.query_one(Clocks).show(view, now, alive)
         self.take_lines()
         self.query_one("#decision", Vertical).border_title = decision_title(situation)
         self.query_one("#happened-text", Line).say(

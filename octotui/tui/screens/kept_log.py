@@ -74,8 +74,8 @@ class KeptLogScreen(WithLog):
         head.say(Content.assemble((f" {self._node} ", "bold"), state))
         # The path is the last line, which is the one that is copied without looking for it.
         texts = [
-            f"What the installer wrote is still on {self._node}, in the file below. It is fetched "
-            "after a failure, and when the upgrade ends.",
+            f"What the installer wrote is still on {self._node}, in the file below.",
+            "It is fetched after a failure, and when the upgrade ends.",
             where,
         ] if where else [f"No installer has written a log on {self._node} yet."]  # fmt: skip
         log = self.query_one(LogView)

@@ -31,7 +31,7 @@ class NodeScreen(WithLog):
                 steps.border_title = "Steps"
                 yield Line(id="node-steps-text")
             with VerticalScroll(classes="pane", id="node-facts") as facts:
-                facts.border_title = "Facts, as the checks read them"
+                facts.border_title = "Facts from the checks"
                 yield Line(id="node-facts-text")
         log = LogView(classes="pane")
         log.border_title = f"Log of {self.node}"

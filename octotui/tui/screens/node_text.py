@@ -24,7 +24,7 @@ def node_head(view: RunView, name: str, now: float, alive: bool = True) -> Conte
     first = ", upgrades the database" if view.plan.get("first_node") == name else ""
     doing = f"  ▶ {node.doing}" if node.doing else ""
     if node.doing and not alive:
-        doing = f"  ? {node.doing}: how it stands is not known"
+        doing = f"  ? not known: {node.doing}"
     failed = [step.title for step in view.failed_steps() if step.node == name]
     bad = f"  ✗ failed: {failed[0]}" if failed and not doing else ""
     left = "  ! left out" if node.left_out else ""

@@ -21,8 +21,9 @@ from octotui.tui.widgets.node_grid import NodeGrid
 from octotui.tui.widgets.step_matrix import StepMatrix
 from octotui.tui.widgets.timeline import PhaseTimeline
 
-#: Lines of the tables that are no node's: borders, and the heads of the columns.
-FRAME = 5
+#: Lines of the tables that are no node's: borders, and what the table of steps has above and below.
+BORDERS = 2
+FRAME = BORDERS + 3
 
 
 class RunScreen(WithLog):
@@ -71,8 +72,9 @@ class RunScreen(WithLog):
         view, alive = self.store.view, is_at_work(situation)
         grid, matrix = self.query_one(NodeGrid), self.query_one(StepMatrix)
         # Few nodes leave the room to the log, where that is shown.
-        most = None if self.has_class("-zoom-table") else len(view.nodes) + FRAME
-        self.query_one("#tables").styles.max_height = most
+        most = len(view.nodes) + (FRAME if matrix.display else BORDERS)
+        whole = self.has_class("-zoom-table")
+        self.query_one("#tables").styles.max_height = None if whole else most
         if grid.display:
             grid.show(view, now, alive)
         if matrix.display:

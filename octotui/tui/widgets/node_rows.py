@@ -119,7 +119,7 @@ def _row(view: RunView, node: NodeView, steps: _Steps, now: float, back: bool, a
     if node.left_out:
         style, glyph, doing = "warn", "!", "left out"
     elif running and not alive:
-        style, glyph, doing = "warn", "?", f"{running.title}: how it stands is not known"
+        style, glyph, doing = "warn", "?", f"not known: {running.title}"
     elif running:
         style, glyph = "busy", "▶"
         doing = running.title

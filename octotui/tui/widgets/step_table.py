@@ -24,7 +24,7 @@ MARKS: Final[Mapping[str, tuple[str, str, str]]] = {
 #: A step that waits is told from one that works.
 WAITS: Final = ("●", "waiting", "busy")
 #: A step that ran when its process went.
-UNKNOWN: Final = ("?", "how it stands is not known", "warn")
+UNKNOWN: Final = ("?", "not known how it stands", "warn")
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,8 +133,7 @@ def _phase_words(phase: PhaseNow) -> list[Piece]:
     _, style = MARKS[phase.state]
     taken = None if phase.taken is None else int(phase.taken)
     if phase.state == "unknown":
-        words = f"{phase.title}: how far it came is not known, its process is gone"
-        return [(words, style)]
+        return [(f"{phase.title}: how far it came is not known", style)]
     if phase.state == "failed":
         after = "" if taken is None else f" after {duration(taken)}"
         return [(f"{phase.title} stopped{after}", style)]
