@@ -107,7 +107,8 @@ _NAMED: Final = _compiled(
 #: Lines that are worth the patterns of ``_NAMED``, each with the one below it. For text in lower
 #: case, which is four times as quick as ignoring the case.
 _WORTH: Final = re.compile(
-    rf"{_TELLING}{_REST}(?:[\"'\\]|\s*[:=>]|[ ]property\.)|[-/][\w-]{{0,40}}{_TELLING}|"
+    rf"{_TELLING}(?:{_REST}(?:[\"'\\]|\s*[:=>]|[ ]property\.)|[^\"\r\n]{{0,40}}\")|"
+    rf"[-/][\w-]{{0,40}}{_TELLING}|"
     rf"(?:{_HEADER})[\"']?\s*[:=]|(?:basic|bearer|negotiate|ntlm)[ \t]|[?&]sig(?:nature)?=|"
     r"convertto-securestring"
 )

@@ -42,6 +42,8 @@ SECRET = "hunter2"
         r"{\"SqlPassword\":\"hunter2\",\"x\":1}",
         r"{\"SqlPassword\":\"hunter2\\",
         '{"Name": "DbPassword", "Value": "hunter2", "Scope": {}}',
+        '{"Name": "Password of the database", "Value": "hunter2"}',
+        '"the master key of it": "hunter2"',
         '{"Key":"Octopus.Storage.MasterKey",\n"NewValue":"x\\"hunter2"}',
         "Octopus.Server.exe create-instance --masterKey hunter2 --x",
         "Octopus.Server.exe admin --password=hunter2 --x",
