@@ -57,10 +57,12 @@ class HelpScreen(ModalScreen[None]):
             if command.fits(situation)
         ]
         # What the part that has the focus adds, such as searching in the log.
+        others: dict[str, list[str]] = {}
         for active in below.active_bindings.values():
             binding = active.binding
             if binding.id not in BY_ID and binding.tooltip and active.node is not self.app:
-                found.append((self.app.get_key_display(binding), "", binding.tooltip))
+                others.setdefault(binding.tooltip, []).append(self.app.get_key_display(binding))
+        found += [(" ".join(keys), "", does) for does, keys in others.items()]
         return [*found, ("^p", "palette", "Find a command by its words.")]
 
     def _keys_of(self, command: Command) -> str:

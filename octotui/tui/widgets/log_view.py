@@ -15,17 +15,11 @@ from textual.widget import Widget
 
 from octotui.tui.log_tail import LogLine, Severity
 from octotui.tui.widgets.log_buffer import CAPACITY, LogBuffer, LogFilter, finder, pattern
+from octotui.tui.widgets.log_frame import LogFrame
 from octotui.tui.widgets.log_keys import KEYS
-from octotui.tui.widgets.log_paint import (
-    bar,
-    line_pieces,
-    log_text,
-    round_words,
-    shift_to,
-    status_line,
-)
+from octotui.tui.widgets.log_paint import line_pieces, log_text, round_words, shift_to
 from octotui.tui.widgets.log_window import LogWindow
-from octotui.tui.widgets.paint import CSS, STYLES, Piece, strip, widths
+from octotui.tui.widgets.paint import CSS, STYLES, strip, widths
 
 
 class LogView(Widget, can_focus=True):
@@ -74,8 +68,7 @@ class LogView(Widget, can_focus=True):
         self._node_width = 3
         self._wanted = ""
         self._note = ""
-        self._bar: list[Piece] = []
-        self._status: list[Piece] = []
+        self._frame = LogFrame()
 
     def extend(self, lines: Sequence[LogLine]) -> None:
         """Adds lines that came. What a person looks at stays where it is."""
@@ -224,8 +217,8 @@ class LogView(Widget, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if y >= self._page:
-            return strip(self, self._status, width)
-        tick = self._bar[y] if y < len(self._bar) else (" ", "dim")
+            return strip(self, self._frame.status, width)
+        tick = self._frame.bar[y] if y < len(self._frame.bar) else (" ", "dim")
         place = self.buffer.at_row(self.window.top + y)
         if place is None:
             return strip(self, [(" " * (width - 1), "plain"), tick], width)
@@ -296,7 +289,7 @@ class LogView(Widget, can_focus=True):
         self.buffer.set_width(width, lead)
         self.window.page = self._page
         self.window.laid_out(place[0] if place else None)
-        self._bar, self._status = [], []
+        self._frame.forget()
         self._paint_frame()
         self.refresh()
 
@@ -309,26 +302,8 @@ class LogView(Widget, can_focus=True):
 
     def _paint_frame(self) -> None:
         """The bar at the right and the line below, where they changed."""
-        page, width = self._page, self.size.width
-        if not self.is_mounted or page < 1:
+        if not self.is_mounted or self._page < 1:
             return
-        old, self._bar = self._bar, bar(self.buffer, self.window.top, page)
-        regions = [
-            Region(width - 1, y, 1, 1)
-            for y in range(page)
-            if y >= len(old) or old[y] != self._bar[y]
-        ]
-        status = status_line(
-            self.buffer,
-            self.window.following,
-            self.window.new,
-            self._wanted,
-            self._note,
-            self.window.anchor is not None,
-            width,
-        )
-        if status != self._status:
-            self._status = status
-            regions.append(Region(0, page, width, 1))
+        regions = self._frame.tell(self.buffer, self.window, self._wanted, self._note, self.size)
         if regions:
             self.refresh(*regions)
