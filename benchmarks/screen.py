@@ -114,6 +114,8 @@ def load(seconds: float, *, columns: int = 120, rows: int = 40, empty: bool = Fa
         ended = time.monotonic()
         written = feeder.written()
         terminal.listen(2.0)  # what was written last is still to be shown
+        if not terminal.is_alive:
+            raise SystemExit("the cockpit ended by itself; octotui attach to a run tells more")
         terminal.end()
         answer = json.loads(Path(child["answer"]).read_text())
     lags = [lag for lag in answer.pop("lags") if begun <= lag[0] <= ended]

@@ -59,7 +59,7 @@ class RunScreen(WithLog):
         self._share_height()
 
     def parts(self) -> tuple[Callable[[Situation, float], None], ...]:
-        return (self._show_state, self._show_tables, self._show_lines)
+        return (self._show_state, self._show_nodes, self._show_steps, self._show_lines)
 
     def _show_state(self, situation: Situation, now: float) -> None:
         store, view, alive = self.store, self.store.view, is_at_work(situation)
@@ -68,17 +68,20 @@ class RunScreen(WithLog):
         self.query_one(Clocks).show(view, now, alive)
         self.query_one("#waiting", Line).say(waiting_text(situation, now, self._room_to_wait()))
 
-    def _show_tables(self, situation: Situation, now: float) -> None:
-        view, alive = self.store.view, is_at_work(situation)
+    def _show_nodes(self, situation: Situation, now: float) -> None:
+        view = self.store.view
         grid, matrix = self.query_one(NodeGrid), self.query_one(StepMatrix)
         # Few nodes leave the room to the log, where that is shown.
         most = len(view.nodes) + (FRAME if matrix.display else BORDERS)
         whole = self.has_class("-zoom-table")
         self.query_one("#tables").styles.max_height = None if whole else most
         if grid.display:
-            grid.show(view, now, alive)
+            grid.show(view, now, is_at_work(situation))
+
+    def _show_steps(self, situation: Situation, now: float) -> None:
+        matrix = self.query_one(StepMatrix)
         if matrix.display:
-            matrix.show(view, now, alive)
+            matrix.show(self.store.view, now, is_at_work(situation))
 
     def _show_lines(self, situation: Situation, now: float) -> None:
         self.take_lines()
