@@ -18,6 +18,7 @@ from octotui.tui.screens.decision_text import (
 from octotui.tui.screens.plan_text import findings_text, plan_head
 from octotui.tui.screens.report_text import report_head, report_text
 from octotui.tui.screens.run_text import run_head
+from octotui.tui.screens.waiting_text import waiting_text
 from octotui.tui.situation import Situation
 from octotui.view import RunView, fold
 from tests.cockpit_support import Recorded, begins, is_end
@@ -83,7 +84,9 @@ def test_a_run_without_a_process_is_not_said_to_wait(tmp_path: Path) -> None:
     assert wait_text(dead) == "Nothing is decided; nothing goes on until somebody takes the run up."
     assert "taking the run up does it again" in happened_text(dead, "").plain
     assert run_head(dead, 0.0, 0.0).plain.startswith(" ✗ process gone  ")
+    assert "waits for you" not in waiting_text(dead, 0.0, 6).plain
     alive = Situation(view, alive=True)
+    assert "waits for you" in waiting_text(alive, 0.0, 6).plain
     assert decision_title(alive) == "✗ Joining did not end well"
     assert wait_text(alive).endswith("waits with no time limit.")
 

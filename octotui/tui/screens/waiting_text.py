@@ -24,7 +24,7 @@ def waiting_text(situation: Situation, now: float, room: int) -> Content:
     assert view is not None, "the run's screen has a run"
     gone = not (situation.alive or situation.replayed or view.outcome)
     lines: list[Content] = [_gone(view)] if gone else []
-    if view.state in WAITING:
+    if view.state in WAITING and not gone:  # without a process nothing waits
         lines.append(_person(situation, view, now))
     failed = [_failed(step) for step in view.failed_steps()]
     back = view.state == ROLLING_BACK.name  # what failed before is history now
