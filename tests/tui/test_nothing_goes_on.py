@@ -95,10 +95,14 @@ async def test_the_screens_know_that_the_process_is_gone(
         async with app.run_test(size=(160, 50)) as pilot:
             await pilot.pause()
             app.tick()
+            while not app.screen.query(PhaseTimeline):
+                await pilot.pause()
+            app.tick()
             assert "about" not in "".join(screen_text(app.screen.query_one(PhaseTimeline)))
             while not app.screen.query(NodeGrid):
                 await pilot.press("escape")
-                app.tick()
+                await pilot.pause()
+            app.tick()
             assert any(
                 line.startswith("? OCTO1") for line in screen_text(app.screen.query_one(NodeGrid))
             )

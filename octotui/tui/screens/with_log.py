@@ -45,7 +45,8 @@ class WithLog(CockpitScreen):
         log.extend(_of(node, lines))
 
     def on_mount(self) -> None:
-        self.log_view.wrap(self.app.layout.wrapped)
+        for log in self.query(LogView):  # none where the application ends meanwhile
+            log.wrap(self.app.layout.wrapped)
 
     def show_log(self) -> None:
         """Called before something is done with the log, where that may be out of sight."""
