@@ -23,5 +23,10 @@ class Situation:
         return self.view.state if self.view else ""
 
     @property
+    def at_work(self) -> bool:
+        """Whether what is under way goes on. Of a run that ended nothing is under way."""
+        return self.alive or self.replayed or self.ended
+
+    @property
     def ended(self) -> bool:
         return bool(self.view and self.view.outcome)

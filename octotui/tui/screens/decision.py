@@ -19,7 +19,6 @@ from octotui.tui.screens.decision_text import (
     stands_text,
     wait_text,
 )
-from octotui.tui.screens.node_text import is_at_work
 from octotui.tui.screens.run_text import run_head
 from octotui.tui.screens.with_log import WithLog
 from octotui.tui.situation import Situation
@@ -61,7 +60,7 @@ class DecisionScreen(WithLog):
         yield KeyLine()
 
     def show(self, situation: Situation, now: float) -> None:
-        store, view, alive = self.store, self.store.view, is_at_work(situation)
+        store, view, alive = self.store, self.store.view, situation.at_work
         self.query_one("#decision-head", Line).say(run_head(situation, now, store.heard))
         self.query_one(PhaseTimeline).show(view, now, alive)
         self.query_one(Clocks).show(view, now, alive)

@@ -7,7 +7,7 @@ from textual.containers import Horizontal, VerticalScroll
 
 from octotui.tui.commands import bindings_of
 from octotui.tui.screens.base import KeyLine, Line
-from octotui.tui.screens.node_text import facts_text, is_at_work, node_head, node_steps
+from octotui.tui.screens.node_text import facts_text, node_head, node_steps
 from octotui.tui.screens.with_log import WithLog
 from octotui.tui.situation import Situation
 from octotui.tui.widgets.log_view import LogView
@@ -40,7 +40,7 @@ class NodeScreen(WithLog):
 
     def show(self, situation: Situation, now: float) -> None:
         view = self.store.view
-        alive = is_at_work(situation)
+        alive = situation.at_work
         self.query_one("#node-head", Line).say(node_head(view, self.node, now, alive))
         self.query_one("#node-steps-text", Line).say(node_steps(view, self.node, now, alive))
         self.query_one("#node-facts-text", Line).say(facts_text(view, self.node))
@@ -57,7 +57,7 @@ class NodeScreen(WithLog):
         self.toggle_class("-zoom-log")
 
     def text(self) -> str:
-        view, now, alive = self.store.view, self.app.now(), is_at_work(self.situation)
+        view, now, alive = self.store.view, self.app.now(), self.situation.at_work
         head, steps = (
             node_head(view, self.node, now, alive),
             node_steps(view, self.node, now, alive),

@@ -7,14 +7,8 @@ from typing import Any
 
 from textual.content import Content
 
-from octotui.tui.situation import Situation
 from octotui.tui.words import SERVING_MARKS, STEP_MARKS, duration, join
 from octotui.view import RunView, StepView
-
-
-def is_at_work(situation: Situation) -> bool:
-    """Whether a process is there for what is under way: one that ended well needs none."""
-    return situation.alive or situation.replayed or situation.ended
 
 
 def node_head(view: RunView, name: str, now: float, alive: bool = True) -> Content:

@@ -10,7 +10,6 @@ from textual.containers import Horizontal, Vertical
 from octotui.tui.commands import bindings_of
 from octotui.tui.remembered import LEAST_LOG, MOST_LOG
 from octotui.tui.screens.base import KeyLine, Line
-from octotui.tui.screens.node_text import is_at_work
 from octotui.tui.screens.run_text import run_head
 from octotui.tui.screens.waiting_text import waiting_text
 from octotui.tui.screens.with_log import WithLog
@@ -62,7 +61,7 @@ class RunScreen(WithLog):
         return (self._show_state, self._show_nodes, self._show_steps, self._show_lines)
 
     def _show_state(self, situation: Situation, now: float) -> None:
-        store, view, alive = self.store, self.store.view, is_at_work(situation)
+        store, view, alive = self.store, self.store.view, situation.at_work
         self.query_one("#run-head", Line).say(run_head(situation, now, store.heard))
         self.query_one(PhaseTimeline).show(view, now, alive)
         self.query_one(Clocks).show(view, now, alive)
@@ -76,12 +75,12 @@ class RunScreen(WithLog):
         whole = self.has_class("-zoom-table")
         self.query_one("#tables").styles.max_height = None if whole else most
         if grid.display:
-            grid.show(view, now, is_at_work(situation))
+            grid.show(view, now, situation.at_work)
 
     def _show_steps(self, situation: Situation, now: float) -> None:
         matrix = self.query_one(StepMatrix)
         if matrix.display:
-            matrix.show(self.store.view, now, is_at_work(situation))
+            matrix.show(self.store.view, now, situation.at_work)
 
     def _show_lines(self, situation: Situation, now: float) -> None:
         self.take_lines()
