@@ -23,10 +23,11 @@ PAIRS = 4
 
 
 def delay() -> tuple[float, float]:
-    """The run's duration with an unread viewer, as a ratio to that with one that is read; and how
+    """The run's duration with an unread viewer, as a ratio to that with one that is read.
 
-    far the latter differ among themselves, as a part of their median. The median of pairs, of
-    which every second one begins with the other kind: what the machine does meanwhile meets both.
+    The median of pairs, of which every second one begins with the other kind: what the machine
+    does meanwhile meets both. Second, how far the durations with one that is read differ among
+    themselves, as a part of their median.
     """
     ratios, plain = [], []
     for n in range(PAIRS):

@@ -11,9 +11,9 @@ FULL: Final = 600.0
 
 
 def hurry() -> None:
-    """Before anything of the screen is loaded: what is made until ``settle`` stays anyway, and
+    """Leaves the collector out until ``settle``: what is made before that stays anyway.
 
-    walking it again and again takes a tenth of the time to the first picture.
+    Walking it again and again takes a tenth of the time to the first picture.
     """
     gc.disable()
 
