@@ -250,7 +250,7 @@ async def test_home_leads_to_a_replay_and_back(recorded: Make) -> None:
 
 async def test_a_run_that_wrote_nothing_is_no_replay(recorded: Make) -> None:
     run = recorded("succeeded", lambda event: True)
-    other = Cockpit(None, environment={}, now=run.now)
+    other = Cockpit(None, environment={}, now=run.now, settings=Settings(glance=False))
     async with other.run_test() as pilot:
         other.replay(run.run)
         for _ in range(200):
