@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 #: pays for, not the number of events.
 TICK: Final = 0.25
 
+#: What lies below a window is shown this often, seconds: whatever changes there, Textual sends the
+#: whole screen.
+BELOW: Final = 5.0
+
 
 def replay_of(run: RunDirectory, now: Callable[[], float]) -> ReplayStore:
     """The run, to be played again. Reads all of it; raises OctotuiError where that cannot be."""
@@ -86,6 +90,7 @@ class Cockpit(TerminalApp):
         #: What is open below a replay: one comes back to it.
         self._below: tuple[Store | None, CockpitScreen | None] | None = None
         self._main: CockpitScreen | None = None
+        self._shown_below = 0.0
         self._told = Told(self, self.store.view if self.store else None)
 
     def get_default_screen(self) -> Screen[object]:
@@ -160,18 +165,18 @@ class Cockpit(TerminalApp):
             await screen.tick_in_turns(self.now())
 
     def _seen(self) -> list[CockpitScreen]:
-        """The screens of ours that can be seen: what is below may be of another run."""
+        """The screen to show: the one on top, or, now and then, the one below a window."""
         from octotui.tui.screens.base import CockpitScreen
 
         if not self.is_running:
             return []  # it is being closed, part by part
-        found = []
-        for screen in reversed(self.screen_stack):
-            if isinstance(screen, CockpitScreen):
-                found.append(screen)
-            if not screen.is_modal:
-                break
-        return found
+        if isinstance(self.screen, CockpitScreen):
+            return [self.screen]
+        if not self.screen.is_modal or time.monotonic() - self._shown_below < BELOW:
+            return []
+        self._shown_below = time.monotonic()
+        below = (screen for screen in reversed(self.screen_stack[:-1]) if not screen.is_modal)
+        return [screen for screen in below if isinstance(screen, CockpitScreen)][:1]
 
     def _follow(self, situation: Situation) -> None:
         """The screen that the run needs now; a person who looks at something else is left there."""
