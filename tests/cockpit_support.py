@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from octotui.run.directory import RunDirectory
 from octotui.run.journal import Command, Journal
@@ -74,6 +74,10 @@ class Recorded:
     def close(self) -> None:
         self._lock.release()
         self.journal.close()
+
+
+#: Makes a recorded run; its arguments are those of ``Recorded`` but for the folder.
+Make: TypeAlias = Callable[..., Recorded]
 
 
 def write_logs(recorded: Path, folder: Path, until: float) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,23 +17,7 @@ from octotui.tui.screens.base import Line
 from octotui.tui.screens.help import HelpScreen
 from octotui.tui.widgets.log_view import LogView
 from octotui.tui.widgets.replay_bar import ReplayBar
-from tests.cockpit_support import Recorded, is_end
-
-Make = Callable[..., Recorded]
-
-
-@pytest.fixture
-def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path))
-    made: list[Recorded] = []
-
-    def make(*arguments: Any, **options: Any) -> Recorded:
-        made.append(Recorded(tmp_path, *arguments, **options))
-        return made[-1]
-
-    yield make
-    for run in made:
-        run.close()
+from tests.cockpit_support import Make, Recorded, is_end
 
 
 @asynccontextmanager

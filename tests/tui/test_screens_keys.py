@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,23 +19,7 @@ from octotui.tui.screens.node import NodeScreen
 from octotui.tui.widgets.log_view import LogView
 from octotui.tui.widgets.node_grid import NodeGrid
 from octotui.tui.widgets.step_matrix import StepMatrix
-from tests.cockpit_support import Recorded, begins, enters, is_end
-
-Make = Callable[..., Recorded]
-
-
-@pytest.fixture
-def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path))
-    made: list[Recorded] = []
-
-    def make(*arguments: Any, **options: Any) -> Recorded:
-        made.append(Recorded(tmp_path, *arguments, **options))
-        return made[-1]
-
-    yield make
-    for run in made:
-        run.close()
+from tests.cockpit_support import Make, Recorded, begins, enters, is_end
 
 
 @asynccontextmanager

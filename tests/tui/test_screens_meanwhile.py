@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import pytest
 from textual.pilot import Pilot
 
 from octotui.run.directory import RunDirectory
-from octotui.tui import glance
 from octotui.tui.app import Cockpit, replay_of
 from octotui.tui.commands import BY_ID
 from octotui.tui.home_list import HomeList
@@ -22,29 +21,12 @@ from octotui.tui.screens.base import CockpitScreen
 from octotui.tui.screens.help import HelpScreen
 from octotui.tui.screens.home import HomeScreen
 from octotui.tui.store import Store
-from tests.cockpit_support import Recorded, enters
-
-Make = Callable[..., Recorded]
+from tests.cockpit_support import Make, Recorded, enters
 
 
-@pytest.fixture
-def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    async def nobody() -> AsyncGenerator[str, None]:
-        return
-        yield
-
-    monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path))
+@pytest.fixture(autouse=True)
+def _no_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("octotui.profile.find.profile_folders", lambda: (tmp_path / "profiles",))
-    monkeypatch.setattr(glance, "answers", nobody)
-    made: list[Recorded] = []
-
-    def make(*arguments: Any, **options: Any) -> Recorded:
-        made.append(Recorded(tmp_path, *arguments, **options))
-        return made[-1]
-
-    yield make
-    for run in made:
-        run.close()
 
 
 @pytest.fixture
