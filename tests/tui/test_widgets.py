@@ -273,6 +273,9 @@ async def test_finding_goes_from_hit_to_hit_and_says_when_there_is_none() -> Non
         await pilot.press("e", "y")
         await pilot.pause()
         assert log.app.told[-1].endswith("text 7")  # type: ignore[attr-defined]
+        await pilot.press("e", "E", "E", "y")
+        await pilot.pause()
+        assert log.app.told[-1].endswith("text 57")  # type: ignore[attr-defined]
         assert not log.search("nowhere")
         assert "nothing has nowhere" in screen_text(log)[10]
 
