@@ -48,9 +48,11 @@ async def lines(name: str, command: Sequence[str], limit: float) -> AsyncGenerat
             await asyncio.wait([said], timeout=GRACE)
             raise _failed(name, child.returncode, said.result() if said.done() else b"")
     finally:
-        said.cancel()
-        await asyncio.wait([said])
-        await _end(child)
+        try:
+            said.cancel()
+            await asyncio.wait([said])
+        finally:
+            await _end(child)
 
 
 async def _start(name: str, command: Sequence[str]) -> Process:
@@ -114,11 +116,16 @@ def _failed(name: str, code: int, said: bytes) -> OctotuiError:
 
 
 async def _end(child: Process) -> None:
-    for end in (child.terminate, child.kill):
-        if child.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                end()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GRACE):
-                await child.communicate()  # its pipes are closed only when they are read to the end
-                return
+    try:
+        for end in (child.terminate, child.kill):
+            if child.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    end()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GRACE):
+                    await child.communicate()  # pipes are closed only when they are read to the end
+                    return
+    finally:
+        # Also where nobody waits any longer, as at the end of the application: asyncio would try it
+        # when the loop is closed. There is no public way to do it.
+        child._transport.close()  # type: ignore[attr-defined]

@@ -120,7 +120,7 @@ def test_from_home_over_a_failure_and_the_way_back_to_the_report(
         terminal.press("d")
         terminal.until("Installing did not end well")
         terminal.press("m")
-        terminal.until("OCTO1 msi-target", "Return value 3")
+        terminal.until("OCTO1 new version, try 1", "Return value 3")
         terminal.press("Escape")
         terminal.until("Installing did not end well")
         terminal.press("B")

@@ -19,12 +19,8 @@ from octotui.tui.app import Cockpit
 from octotui.tui.screens.decision_text import happened_text
 from octotui.tui.situation import Situation
 from octotui.view import fold
-from tests.cockpit_support import Recorded, begins, enters, is_end
-from tests.tui.test_screens_keys import cockpit, place, recorded, settle
-
-__all__ = ["recorded"]
-
-Make = Callable[..., Recorded]
+from tests.cockpit_support import Make, begins, enters, is_end
+from tests.tui.test_screens_keys import cockpit, place, settle
 
 #: A child in place of the command line: tells which run it was given. A library prints first.
 TELLS = """

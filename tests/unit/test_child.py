@@ -165,3 +165,30 @@ def test_a_bundle_ends_with_its_input_only_where_that_was_said(
         assert free.wait(PATIENCE) == 0
     assert [path.name for path in folder.iterdir()] == ["b.zip"]
     run.close()
+
+
+async def test_a_child_is_given_up_even_where_nobody_waits_for_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As at the end of an application, which cancels what is being cancelled already."""
+    started: list[asyncio.subprocess.Process] = []
+    start = child._start
+
+    async def kept(name: str, command: Sequence[str]) -> asyncio.subprocess.Process:
+        started.append(await start(name, command))
+        return started[-1]
+
+    monkeypatch.setattr(child, "_start", kept)
+    command = [sys.executable, "-c", "print(1, flush=True); input()"]
+    lines = child.lines(NAME, command, PATIENCE)
+    assert await anext(lines) == "1\n"
+
+    async def leave() -> None:
+        await lines.aclose()
+
+    leaving = asyncio.create_task(leave())
+    for _ in range(3):
+        await asyncio.sleep(0)
+        leaving.cancel()
+    await asyncio.wait([leaving])
+    assert started[0]._transport.is_closing()  # type: ignore[attr-defined]
