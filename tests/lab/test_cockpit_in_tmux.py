@@ -34,10 +34,14 @@ class Terminal:
 
     def __init__(self, folder: Path, size: tuple[int, int]) -> None:
         self._folder = folder
-        self._socket = str(folder / "tmux")
+        self._socket = ""
+        self._windows = 0
         self._size = size
 
     def start(self, *command: str) -> None:
+        # A server of its own for each window: one that was killed may take a while to be gone.
+        self._windows += 1
+        self._socket = str(self._folder / f"tmux-{self._windows}")
         columns, rows = self._size
         line = f"cd {shlex.quote(str(self._folder))}; {shlex.join(command)}; echo code=$?; cat"
         self._tmux("-f", os.devnull, "new-session", "-d", "-x", str(columns), "-y", str(rows), line)
