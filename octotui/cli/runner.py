@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from octotui.api.errors import OctotuiError
@@ -13,7 +14,8 @@ from octotui.run.assemble import Parts, assemble
 from octotui.run.directory import RunDirectory
 from octotui.run.journal import Journal
 from octotui.run.logs import NodeLogs
-from octotui.run.process import process_lock
+from octotui.run.process import carrying_out
+from octotui.run.reading import ReadingJournal
 from octotui.run.request import RunRequest
 from octotui.run.runner import Runner
 from octotui.view import fold
@@ -22,8 +24,8 @@ from octotui.view import fold
 def main() -> int:
     """Carries out the run of that directory; the exit code is the run's.
 
-    2: the profile has faults, or what it names cannot be opened; said on standard error, before
-    the run counts as alive.
+    2: the profile has faults, what it names cannot be opened, or the run has a runner already; said
+    on standard error, before anything is written.
     """
     run = RunDirectory(Path(sys.argv[1]))
     if hasattr(signal, "SIGHUP"):
@@ -31,18 +33,18 @@ def main() -> int:
     # Transports' threads must not keep the event loop waiting for its turn: with 50 nodes that
     # answer at once, the interpreter's 5 ms a thread would add up to a quarter of a second.
     sys.setswitchinterval(0.0005)
-    journal = Journal(run.journal, run.run_id)
     try:
-        parts = assemble(RunRequest.read(journal), run.run_id)
-        journal.redact = parts.redact
-        # Viewers look whether the lock is free by taking it for a moment.
-        with process_lock(run).acquire(timeout=10):
-            return asyncio.run(_carry_out(run, journal, parts))
+        parts = assemble(RunRequest.read(ReadingJournal(run.journal, run.run_id)), run.run_id)
+        with carrying_out(run):
+            return _journalled(run, parts)
     except OctotuiError as error:
         print(error, file=sys.stderr)
         return 2
-    finally:
-        journal.close()
+
+
+def _journalled(run: RunDirectory, parts: Parts) -> int:
+    with closing(Journal(run.journal, run.run_id, redact=parts.redact)) as journal:
+        return asyncio.run(_carry_out(run, journal, parts))
 
 
 async def _carry_out(run: RunDirectory, journal: Journal, parts: Parts) -> int:

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeAlias
 from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
 from octotui.run.directory import RunDirectory
-from octotui.run.process import is_alive
+from octotui.run.process import LifeUnknown, is_alive
 from octotui.run.reading import ReadingJournal
 from octotui.tui.log_tail import LogLine, LogTail
 from octotui.tui.store import KEPT_LINES
@@ -123,7 +123,7 @@ def load(run: RunDirectory, now: Callable[[], float] = time.time) -> Recording:
 def _may_live(run: RunDirectory) -> bool:
     try:
         return is_alive(run)
-    except OSError:
+    except LifeUnknown:
         return False
 
 

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from octotui.cli import runner
 from octotui.run.directory import RunDirectory
-from octotui.run.process import is_alive, last_words, process_lock
+from octotui.run.journal import Journal
+from octotui.run.process import (
+    LifeUnknown,
+    RunnerRefused,
+    carrying_out,
+    is_alive,
+    last_words,
+    process_lock,
+    start,
+)
+from octotui.run.request import RunRequest
 
 
 @pytest.fixture
@@ -44,8 +58,47 @@ def test_two_who_look_do_not_take_each_other_for_a_runner(run: RunDirectory) -> 
 
 def test_a_lock_that_cannot_be_looked_at_is_no_answer(run: RunDirectory) -> None:
     (run.path / "lock").mkdir()
-    with pytest.raises(OSError, match="lock"):
+    with pytest.raises(LifeUnknown, match=r"r1 is alive cannot be told.*lock.*rights"):
         is_alive(run)
+    with pytest.raises(LifeUnknown), carrying_out(run):
+        raise AssertionError("nobody carries it out")
+
+
+def test_one_process_at_a_time_carries_a_run_out(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("octotui.run.process._PATIENCE", 0.0)
+    with carrying_out(run):
+        with pytest.raises(RunnerRefused, match="octotui attach r1"), carrying_out(run):
+            raise AssertionError("two carry it out")
+        assert is_alive(run), "the first still does"
+
+
+def test_a_second_runner_is_not_started_and_leaves_the_first_its_words(run: RunDirectory) -> None:
+    run.runner_log.write_text("words of the first")
+    with carrying_out(run), pytest.raises(RunnerRefused, match="Run r1 is alive"):
+        start(run)
+    assert last_words(run) == "words of the first"
+
+
+def test_of_two_that_start_at_once_the_loser_says_so_and_writes_nothing(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The other one had no lock yet when this one looked."""
+    monkeypatch.setattr("octotui.run.process._PATIENCE", 0.0)
+    monkeypatch.setattr(runner, "assemble", lambda request, run_id: Mock(redact=str))
+    monkeypatch.setattr(sys, "argv", ["runner", str(run.path)])
+    monkeypatch.setattr(sys, "setswitchinterval", lambda seconds: None)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    journal = Journal(run.journal, run.run_id)
+    RunRequest("prod.toml").write(journal)
+    journal.close()
+    before = run.journal.read_bytes()
+    with process_lock(run):
+        assert runner.main() == 2
+    assert "Run r1 is alive" in capsys.readouterr().err
+    assert run.journal.read_bytes() == before
+    assert not list(run.path.glob("run.db-*"))
 
 
 def test_of_long_last_words_the_end_is_read(run: RunDirectory) -> None:

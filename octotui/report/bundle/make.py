@@ -23,7 +23,7 @@ from octotui.report.bundle.words import page
 from octotui.report.bundle.writer import BundleWriter, Missing, new_bundle
 from octotui.report.mask import Mask
 from octotui.run.directory import RunDirectory, state_folder
-from octotui.run.process import is_alive
+from octotui.run.process import LifeUnknown, is_alive
 
 #: Of the manifest.
 FORMAT = 1
@@ -189,8 +189,8 @@ class _Making:
         """Whether somebody carried the run out while the bundle was made."""
         try:
             alive = is_alive(self._run)
-        except (OSError, NotImplementedError) as error:
-            self._bundle.lacks("whether the run lives", f"its lock cannot be looked at: {error}")
+        except LifeUnknown as error:
+            self._bundle.lacks("whether the run lives", str(error))
             return "Whether somebody carried the run out when this was made is not known."
         if alive:
             return "The run was alive when this was made, and has gone on since."
