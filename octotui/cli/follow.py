@@ -16,7 +16,8 @@ from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
 from octotui.cli.detached import detached
 from octotui.cli.lines import PlainLines
-from octotui.run.control import COMMANDS, give_command
+from octotui.run.commanding import give_command
+from octotui.run.control import COMMANDS
 from octotui.run.directory import RunDirectory
 from octotui.run.process import is_alive, last_words
 from octotui.run.reading import ReadingJournal

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 import time
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -14,12 +13,16 @@ from octotui.api.errors import OctotuiError
 from octotui.cli.cockpit import full_screen, view_of, watch
 from octotui.cli.follow import commands_help
 from octotui.cli.lines import duration
-from octotui.run.control import check_command
+from octotui.run.commanding import give_command
 from octotui.run.directory import RunDirectory
-from octotui.run.journal import Journal
-from octotui.run.process import is_alive, start
+from octotui.run.process import LifeUnknown, is_alive, start
+from octotui.run.reading import ReadingJournal
 from octotui.run.request import resume_run
-from octotui.view import RunView, fold
+from octotui.view import RunView
+
+#: So long the answer to a command is waited for, and so often it is looked for, seconds.
+PATIENCE: Final = 30.0
+PAUSE: Final = 0.05
 
 
 @click.command()
@@ -66,8 +69,8 @@ def _state(view: RunView) -> str:
 def _alive(run: RunDirectory) -> bool | None:
     try:
         return is_alive(run)
-    except OSError:
-        return None  # it cannot be told
+    except LifeUnknown:
+        return None
 
 
 @click.command()
@@ -114,40 +117,28 @@ def report(run: str) -> None:
 @click.argument("argument", default="")
 def control(run: str, command: str, argument: str) -> None:
     """Steer RUN."""
-    from octotui.run.foretelling import refuse_impossible  # loads the steps; attach is quicker
-
-    check_command(command, argument)
     directory = RunDirectory.find(run)
-    journal = Journal(directory.journal, directory.run_id)
-    try:
-        if not is_alive(directory):
-            view = fold(journal.events())
-            if view.exit_code not in (None, 4):
-                raise OctotuiError(f"run {directory.run_id} has ended: {view.outcome}")
-            refuse_impossible(journal, command, argument)
-            journal.command(command, argument, getpass.getuser())
-            click.echo(
-                f"Nobody carries out {directory.run_id} now. The command is noted and comes "
-                f"first with: octotui resume {directory.run_id}"
-            )
-            return
-        command_id = journal.command(command, argument, getpass.getuser())
-        answer = _answer(journal, directory, command_id)
-    finally:
-        journal.close()
+    command_id = give_command(directory, command, argument)
+    answer = _answer(directory, command_id)
     if answer.startswith("refused: "):
         raise OctotuiError(answer.removeprefix("refused: "))
     click.echo(answer)
 
 
-def _answer(journal: Journal, run: RunDirectory, command_id: int) -> str:
+def _answer(run: RunDirectory, command_id: int) -> str:
+    """What came of a command, as soon as that is known."""
+    journal = ReadingJournal(run.journal, run.run_id)
     begun = time.monotonic()
-    while is_alive(run):
+    alive = True
+    while alive:
+        alive = is_alive(run)  # before the look at its answer: its last act may be to give one
         answer = journal.get_command(command_id).answer
         if answer is not None:
             return answer
-        if time.monotonic() - begun > 30:
-            waited = duration(time.monotonic() - begun)
-            return f"noted; the run has not taken it within {waited}"
-        time.sleep(0.05)
-    return "noted; the run ended before it could take it"
+        if time.monotonic() - begun > PATIENCE:
+            return f"noted; the run has not taken it within {duration(PATIENCE)}"
+        time.sleep(PAUSE)
+    return (
+        f"Nobody carries out {run.run_id} now. The command is noted and comes first with: "
+        f"octotui resume {run.run_id}"
+    )

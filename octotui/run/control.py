@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import dataclass
 from typing import Final
 
 from octotui.api.errors import OctotuiError
-from octotui.run.directory import RunDirectory
-from octotui.run.journal import Journal
 from octotui.upgrade.phases import HOLDABLE
 
 
@@ -57,17 +54,3 @@ def check_command(name: str, argument: str) -> None:
             f"there is no phase '{argument}' to hold before",
             next_step=f"There are: next, {', '.join(HOLDABLE)}",
         )
-
-
-def give_command(run: RunDirectory, name: str, argument: str) -> None:
-    """Puts a command into the run's journal, in this person's name; its answer comes as an event.
-
-    Takes milliseconds: it is on the disk then. Raises OctotuiError, also where the command is
-    wrong.
-    """
-    check_command(name, argument)
-    journal = Journal(run.journal, run.run_id)
-    try:
-        journal.command(name, argument, getpass.getuser())
-    finally:
-        journal.close()
