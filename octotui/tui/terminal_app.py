@@ -6,10 +6,11 @@ import sys
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from rich.text import Text
 from textual.app import App, SystemCommand
+from textual.css.query import NoMatches
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
@@ -71,9 +72,11 @@ class TerminalApp(App[Leave]):
         name = theme_for(self._environment, self.settings.theme)
         return name if name in self.available_themes else OCTOTUI.name
 
+    async def run_async(self, *arguments: Any, **options: Any) -> Leave | None:
+        exit_on_loss(self._lost)  # before anything is written to the terminal
+        return await super().run_async(*arguments, **options)
+
     def on_mount(self) -> None:
-        if not self.is_headless:
-            exit_on_loss(self._lost)
         if faults := self.settings.faults:
             self.notify("\n".join(faults), title="Settings", severity="warning", timeout=15)
 
@@ -82,6 +85,11 @@ class TerminalApp(App[Leave]):
         if code == HUNG_UP and self._driver is not None:
             self._driver._writer_thread = Void()  # type: ignore[attr-defined]
         self.exit(self.leaving("lost"), return_code=code)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Once an application ends Textual makes no widgets any more, and who wants one fails."""
+        if not (self._exit and isinstance(error, NoMatches)):
+            super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
         """Ends the screen at a defect of ours. Textual would print what every variable holds."""

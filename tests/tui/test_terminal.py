@@ -31,6 +31,8 @@ from octotui.tui.terminal import (
 from octotui.tui.theme import theme_for
 from tests.cockpit_support import Recorded, enters
 
+#: The terminal was told to keep what it shows, and to show another screen.
+FULL_SCREEN = r"\x1b\[\?1049h"
 #: The whole screen is there: the line that comes before it has no node.
 THERE = "OCTO1"
 #: For what has to come, seconds: a slow machine fails no test.
@@ -163,9 +165,12 @@ class TestLosingIt:
         assert attached.process.wait(LONG) == 128 + signal.SIGHUP
         assert run.commands() == []
 
-    def test_a_terminated_client_leaves_the_terminal_as_it_was(self, run: Recorded) -> None:
+    @pytest.mark.parametrize("when", [FULL_SCREEN, THERE], ids=["at once", "later"])
+    def test_a_terminated_client_leaves_the_terminal_as_it_was(
+        self, run: Recorded, when: str
+    ) -> None:
         attached = Attached()
-        attached.until(THERE)
+        attached.until(when)
         attached.process.terminate()
         attached.until(r"\x1b\[\?1049l")
         assert attached.process.wait(LONG) == 128 + signal.SIGTERM
