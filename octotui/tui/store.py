@@ -6,14 +6,13 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from itertools import islice
 
 from octotui.api.errors import OctotuiError
-from octotui.run.control import give_command
+from octotui.run.commanding import give_command
 from octotui.run.directory import RunDirectory
-from octotui.run.journal import JournalError
-from octotui.run.process import is_alive, last_words
+from octotui.run.journal import Command, JournalError
+from octotui.run.process import LifeUnknown, is_alive, last_words
 from octotui.run.reading import ReadingJournal
 from octotui.tui.log_tail import LogLine, LogTail
 from octotui.tui.situation import Situation
@@ -34,28 +33,41 @@ class Store:
 
     Made, it knows the whole journal; of the logs their beginning. A long journal takes a while:
     not for an event loop. Raises OctotuiError where it cannot be read; what becomes unreadable
-    later is said in ``fault``, and the view stays as it was.
+    later is said in ``fault``, and the view stays as it was. ``now`` is the time of day that is
+    shown, ``monotonic`` what pauses are measured by, both in seconds.
     """
 
-    def __init__(self, run: RunDirectory, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        run: RunDirectory,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.run = run
         self.view = RunView()
         self.alive = True
         self.now = now
         self.heard = now()
-        self._asked = 0.0
+        self._monotonic = monotonic
+        self._asked = float("-inf")
         self._journal = ReadingJournal(run.journal, run.run_id)
         self._tail = LogTail(run.logs)
         self._lines: deque[LogLine] = deque(maxlen=KEPT_LINES)
         self.line_count = 0
         #: Whether the view is of now: it is not where the journal has more than a poll takes in.
         self.up_to_date = False
-        self.fault: OctotuiError | None = None
+        self._journal_fault: OctotuiError | None = None
+        self._life_fault: OctotuiError | None = None
         while not self.up_to_date:
             self.poll()
-            if self.fault is not None:
-                raise self.fault
+            if self._journal_fault is not None:
+                raise self._journal_fault
         self.first_seq = self.view.seq
+
+    @property
+    def fault(self) -> OctotuiError | None:
+        """Why what is shown is not of now; None where it is."""
+        return self._journal_fault or self._life_fault
 
     @property
     def situation(self) -> Situation:
@@ -67,7 +79,8 @@ class Store:
         Lines come once the journal has been read to its end. Less than a millisecond while there
         is nothing.
         """
-        if self.now() - self._asked >= ALIVE_PAUSE:
+        # Not by the time of day: that may be set back, and the dead would count as alive.
+        if self._monotonic() - self._asked >= ALIVE_PAUSE:
             self._look_for_life()
         self.up_to_date = self._read_events() < EVENTS
         if not self.up_to_date:
@@ -79,7 +92,7 @@ class Store:
 
     def _read_events(self) -> int:
         """Folds the next events into the view; how many there were."""
-        if self.fault is not None and not isinstance(self.fault, JournalError):
+        if self._journal_fault is not None and not isinstance(self._journal_fault, JournalError):
             return 0  # an event was not understood: what comes after it would be guesswork
         events = []
         try:
@@ -87,9 +100,9 @@ class Store:
                 take(self.view, event)
                 events.append(event)
         except OctotuiError as error:
-            self.fault = error
+            self._journal_fault = error
             return 0
-        self.fault = None
+        self._journal_fault = None
         if any(event.kind in ("run.started", "run.resumed") for event in events):
             self._look_for_life()
         if events:
@@ -97,9 +110,13 @@ class Store:
         return len(events)
 
     def _look_for_life(self) -> None:
-        self._asked = self.now()
-        with suppress(OSError):  # it cannot be told now: as it was
+        self._asked = self._monotonic()
+        try:
             self.alive = is_alive(self.run)
+        except LifeUnknown as error:  # as it was, and it is said
+            self._life_fault = error
+        else:
+            self._life_fault = None
 
     def lines_after(self, count: int) -> list[LogLine]:
         """Log lines of all nodes after the first ``count``, as far as they are kept."""
@@ -121,3 +138,10 @@ class Store:
         Raises OctotuiError. A durable write takes milliseconds: it is done in a thread.
         """
         await asyncio.to_thread(give_command, self.run, command, argument)
+
+    async def waiting_commands(self) -> list[Command]:
+        """What people asked for while nobody carried the run out: it comes first, in this order.
+
+        Raises OctotuiError.
+        """
+        return await asyncio.to_thread(self._journal.pending_commands)

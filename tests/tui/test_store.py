@@ -110,18 +110,6 @@ def test_after_an_event_that_does_not_fit_nothing_is_guessed(run: Recorded) -> N
     assert store.view.state == state
 
 
-def test_a_lock_that_cannot_be_looked_at_leaves_what_is_known(run: Recorded) -> None:
-    clock = [run.now()]
-    store = Store(run.run, lambda: clock[0])
-    assert store.alive
-    run.close()
-    (run.run.path / "lock").unlink(missing_ok=True)
-    (run.run.path / "lock").mkdir()
-    clock[0] += 60
-    store.poll()
-    assert store.alive
-
-
 def test_looking_at_a_run_writes_nothing_into_its_folder(run: Recorded) -> None:
     run.close()
     (run.run.path / "lock").unlink(missing_ok=True)
