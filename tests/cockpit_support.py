@@ -57,7 +57,7 @@ class Recorded:
         write_logs(JOURNALS / f"{name}.log", path / "logs", self.at)
         self._lock = process_lock(self.run)
         if alive:
-            self._lock.acquire()
+            self.live()
 
     def tell(self, kind: str, data: dict[str, Any], subject: str = "run", at: float = 0.0) -> None:
         """Appends an event, a second after the last unless told otherwise."""
@@ -71,8 +71,16 @@ class Recorded:
         """Some seconds after the last event."""
         return self.at + self.later
 
-    def close(self) -> None:
+    def live(self) -> None:
+        """From here on a process carries it out."""
+        self._lock.acquire()
+
+    def die(self) -> None:
+        """From here on nobody does."""
         self._lock.release()
+
+    def close(self) -> None:
+        self.die()
         self.journal.close()
 
 

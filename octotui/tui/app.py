@@ -251,13 +251,12 @@ class Cockpit(TerminalApp):
             await self._open(run, home)
 
     async def take_up(self, store: Store) -> None:
-        """Starts a process that goes on with that run, whatever is open by then."""
-        try:
-            await asyncio.to_thread(take_up, store.run)
-        except (OctotuiError, OSError) as error:
-            self.notify(str(error), title="Not taken up", severity="error")
-        else:
-            store.alive = True
+        """Starts a process that goes on with that run, whatever is open by then.
+
+        Raises OctotuiError or OSError.
+        """
+        await asyncio.to_thread(take_up, store.run)
+        store.alive = True
 
     def replay(self, run: RunDirectory) -> None:
         """Plays a run again, above what is open; back leads there."""

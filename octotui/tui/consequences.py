@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from octotui.run.journal import Command
 from octotui.tui.possible import leavable_nodes
-from octotui.tui.words import duration, phase_title
+from octotui.tui.words import date_and_time, duration, phase_title
 from octotui.upgrade.phases import BY_NAME, HOLDABLE, POINT_OF_NO_RETURN, sequence
 from octotui.view import RunView, StepView
 
@@ -175,6 +178,18 @@ def resume(view: RunView) -> str:
         f"The run goes on with {phase_title(view.waiting_phase or view.state)}: what was done "
         "is looked at, what failed is done again."
     )
+
+
+def comes_first(waiting: Sequence[Command]) -> str:
+    """What people asked for while nobody carried the run out; empty where they did not."""
+    if not waiting:
+        return ""
+    asked = ", then ".join(
+        f"{command.command} {command.argument}".strip()
+        + f" ({command.by}, {date_and_time(command.at)})"
+        for command in waiting
+    )
+    return f"! Before that comes what was asked for while nobody carried the run out: {asked}."
 
 
 def _stands(view: RunView, node: str) -> str:

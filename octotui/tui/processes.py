@@ -7,7 +7,7 @@ from pathlib import Path
 
 from octotui.api.errors import OctotuiError
 from octotui.run.directory import RunDirectory
-from octotui.run.process import start
+from octotui.run.process import is_alive, is_alive_already, start
 from octotui.run.reading import ReadingJournal
 from octotui.run.request import RunRequest, create_run, resume_run
 
@@ -34,6 +34,11 @@ def _begin(request: RunRequest) -> RunDirectory:
 
 
 def take_up(run: RunDirectory) -> None:
-    """Goes on with a run that nobody carries out now. Raises OctotuiError."""
+    """Goes on with a run that nobody carries out now.
+
+    Raises OctotuiError, and changes nothing then, where somebody does.
+    """
+    if is_alive(run):
+        raise is_alive_already(run)
     resume_run(run, approved=False, attended=True)
     start(run)

@@ -72,6 +72,11 @@ def clock(at: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(at))
 
 
+def date_and_time(at: float) -> str:
+    """The local date and time of day, to the minute."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+
+
 def ago(seconds: float) -> str:
     """How long ago, in one unit."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):

@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from octotui.api.errors import OctotuiError
+from octotui.run.journal import Command as Waiting
 from octotui.tui.choices import LEAVE_OUT, leaving_out
 from octotui.tui.command import Command
 from octotui.tui.commands import BY_ID, command_of
@@ -18,7 +19,6 @@ from octotui.tui.consequences import phases_ahead
 from octotui.tui.possible import leavable_nodes
 from octotui.tui.situation import Situation
 from octotui.tui.store import Store
-from octotui.view import RunView
 
 #: Longer than a frame of Textual's, seconds.
 FRAME: Final = 0.02
@@ -174,7 +174,7 @@ class CockpitScreen(Screen[Any]):
         """Confirms a command in words that name its consequence, then sends it."""
         command = self.meant(BY_ID[f"run.{name}"])
         if command is not None:
-            self.app.run_worker(self._steer(command), exclusive=True, group="steer")
+            self.ask(command)
 
     def meant(self, command: Command) -> Command | None:
         """The command about the node here, where it is about one; None where it cannot be."""
@@ -187,21 +187,28 @@ class CockpitScreen(Screen[Any]):
         self.app.notify(text, title="Nothing was sent", severity="warning")
         return None
 
-    async def _steer(self, command: Command) -> None:
+    def ask(self, command: Command) -> None:
+        """Puts the question; on a yes the run gets the command, or is taken up."""
+        self.app.run_worker(self._put_question(command), exclusive=True, group="question")
+
+    async def _put_question(self, command: Command) -> None:
         from octotui.tui.screens.confirm import Confirm
 
-        store = self.store
-        view = store.view
-        state, argument = _asked_about(view), command.argument(view)
+        store, asked = self.store, _asked_about(self.situation)
         # The plan's screen is itself the confirmation: it says all that approving leads to.
-        if command.id == "run.approve" or await self.app.push_screen_wait(Confirm(command, view)):
-            if self.app.store is store and _asked_about(view) == state:
-                await self._send(store, command, argument)
-            else:
-                self._moved_on()
+        if command.id != "run.approve":
+            try:
+                waiting = await _waiting(store)
+            except OctotuiError as error:
+                self._not_done(command, str(error))
+                return
+            if not await self.app.push_screen_wait(Confirm(command, store.view, waiting)):
+                return
+        still = _asked_about(store.situation) == asked
+        self._carry_out(store, command, command.argument(store.view), still=still)
 
     def action_hold_before(self) -> None:
-        self.app.run_worker(self._hold_before(), exclusive=True, group="steer")
+        self.app.run_worker(self._hold_before(), exclusive=True, group="question")
 
     async def _hold_before(self) -> None:
         """The choice names what each hold leaves behind: it is the confirmation, too."""
@@ -209,33 +216,41 @@ class CockpitScreen(Screen[Any]):
 
         store = self.store
         phase = await self.app.push_screen_wait(HoldBefore(store.view))
-        if phase and self.app.store is store and phase in phases_ahead(store.view):
-            await self._send(store, BY_ID["run.hold-before"], phase)
-        elif phase:
-            self._moved_on()
+        if phase:
+            still = phase in phases_ahead(store.view)
+            self._carry_out(store, BY_ID["run.hold-before"], phase, still=still)
 
-    def _moved_on(self) -> None:
-        self.app.notify("The run has moved on meanwhile; nothing was sent.", title="Not sent")
+    def _carry_out(
+        self, store: Store | ReplayStore, command: Command, argument: str, *, still: bool
+    ) -> None:
+        """What was answered with yes, as long as it is ``still`` what was asked, and possible."""
+        still = still and self.app.store is store and command.possible(store.situation)
+        if still and isinstance(store, Store):
+            # Not exclusive: what was answered is done, whatever is asked next.
+            self.app.run_worker(self._send(store, command, argument), group="send")
+        else:
+            self.app.notify("The run has moved on meanwhile; nothing was sent.", title="Not sent")
 
-    async def _send(self, store: Store | ReplayStore, command: Command, argument: str) -> None:
-        """Sends it to the run that it was confirmed for, whatever is open by then."""
+    async def _send(self, store: Store, command: Command, argument: str) -> None:
+        """Sends it to the run that it was confirmed for, whatever is open by then.
+
+        A run that nobody carries out is taken up for it.
+        """
+        gone, left = not store.alive, ""
         try:
-            await store.send(command.control, argument)
-            if isinstance(store, Store) and not store.alive:
+            if command.control:
+                await store.send(command.control, argument)
+                left = " The command is noted: whoever carries the run out takes it first."
+            if gone:
                 await self.app.take_up(store)
-        except OctotuiError as error:
-            self.app.notify(str(error), title=f"{command.title}: not done", severity="error")
+        except (OctotuiError, OSError) as error:
+            self._not_done(command, f"{error}{left}")
+
+    def _not_done(self, command: Command, why: str) -> None:
+        self.app.notify(why, title=f"{command.title}: not done", severity="error", timeout=30)
 
     def action_resume(self) -> None:
-        self.app.run_worker(self._resume(), exclusive=True, group="steer")
-
-    async def _resume(self) -> None:
-        from octotui.tui.screens.confirm import Confirm
-
-        store = self.store
-        confirmed = await self.app.push_screen_wait(Confirm(BY_ID["run.resume"], store.view))
-        if confirmed and isinstance(store, Store):
-            await self.app.take_up(store)
+        self.ask(BY_ID["run.resume"])
 
     def action_move_replay(self, move: str) -> None:
         self.app.move_replay(move)
@@ -293,6 +308,14 @@ class CockpitScreen(Screen[Any]):
         return ""
 
 
-def _asked_about(view: RunView) -> tuple[object, ...]:
+async def _waiting(store: Store | ReplayStore) -> list[Waiting]:
+    """Commands that come before the next one: of a run that lives none, it takes them at once."""
+    if not isinstance(store, Store) or store.alive:
+        return []
+    return await store.waiting_commands()
+
+
+def _asked_about(situation: Situation) -> tuple[object, ...]:
     """What a question was about: where it is another by the answer, the answer is of no use."""
-    return (view.state, view.state_since, view.hold)
+    view = situation.view
+    return (view.state, view.state_since, view.hold, situation.alive) if view else ()

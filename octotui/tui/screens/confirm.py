@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
@@ -9,7 +11,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from octotui.run.journal import Command as Waiting
 from octotui.tui.command import Command
+from octotui.tui.consequences import comes_first
 from octotui.tui.screens.base import Entry
 from octotui.view import RunView
 
@@ -23,15 +27,19 @@ class Confirm(ModalScreen[bool]):
         Binding("n", "no", "no, wait", id="confirm.not", tooltip="Send nothing.", show=False),
     ]
 
-    def __init__(self, command: Command, view: RunView) -> None:
+    def __init__(self, command: Command, view: RunView, waiting: Sequence[Waiting] = ()) -> None:
+        """``waiting``: what was asked for before, and comes before this one."""
         super().__init__()
         self._command = command
+        self._first = comes_first(waiting)
         self._consequence = command.consequence(view)
         self._word = command.word(view)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="question") as box:
             box.border_title = self._command.title
+            if self._first:
+                yield Static(Content.styled(self._first, "$warning"), id="comes-first")
             yield Static(Content(self._consequence), id="consequence")
             if self._word:
                 yield Static(

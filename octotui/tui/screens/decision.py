@@ -105,12 +105,11 @@ class DecisionScreen(WithLog):
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
         chosen = message.option_id or _WAIT
+        command, _, node = chosen.partition("@")
         if chosen == _WAIT:
             self.app.back()
-        elif chosen == "run.resume":
-            self.action_resume()
         else:
-            self.action_steer(BY_ID[chosen.partition("@")[0]].control)
+            self.ask(leaving_out(node) if node else BY_ID[command])
 
     def action_other(self) -> None:
         choices = self.query_one("#choices")
