@@ -34,6 +34,22 @@ class Judged:
         return {**asdict(self.finding), "mandatory": self.mandatory, "waived": self.waived}
 
 
+def how_to_waive(judged: Iterable[Judged]) -> list[str]:
+    """How to go on without checks that refuse and may be waived; nothing where none may.
+
+    A check whose own advice names the option is left out: it would be told twice.
+    """
+    options = {
+        f"--waive {one.finding.check}": None
+        for one in judged
+        if one.refuses and not one.mandatory
+        if f"--waive {one.finding.check}" not in one.finding.fix
+    }
+    if not options:
+        return []
+    return [f"To go on without what may be waived: the same command with {' '.join(options)}."]
+
+
 def run_checks(
     facts: Facts, checks: Iterable[tuple[Check, str]], waived: Collection[str] = ()
 ) -> list[Judged]:

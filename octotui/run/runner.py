@@ -18,6 +18,7 @@ from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
 from octotui.api.facts import Facts, NodeFacts
 from octotui.plugins import PluginProblem, Plugins
+from octotui.run.findings import how_to_waive
 from octotui.run.journal import Journal
 from octotui.run.ledger import Ledger
 from octotui.run.lock import ClusterBusy, ClusterLock
@@ -249,6 +250,7 @@ class Runner:
             lines[1:1] = self._refusals
         if self._refused and self._seen:
             lines += [judged.as_text() for judged in self._seen.findings if judged.refuses]
+            lines += how_to_waive(self._seen.findings)
         self._append(
             "run",
             "run.ended",
