@@ -63,6 +63,7 @@ class Cockpit(TerminalApp):
         "screens/ask.tcss",
         "screens/confirm.tcss",
         "screens/hold_before.tcss",
+        "screens/waive.tcss",
         "screens/help.tcss",
         "screens/report.tcss",
     ]

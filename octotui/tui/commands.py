@@ -155,6 +155,11 @@ COMMANDS: Final = (
         ("report",), "check_again", when.check_again, of="live",
     ),
     Command(
+        "run.waive", "w", "waive", "Choose a check that refused and may be waived, and begin a new "
+        "run that goes on without it: it makes the checks again, and waits for approval.",
+        ("report",), "waive", when.waive, of="live",
+    ),
+    Command(
         "run.holder", "o", "open the other run", "Open the run that holds the cluster.",
         ("report",), "open_holder", when.open_holder, of="live",
     ),

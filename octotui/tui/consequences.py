@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from octotui.run.journal import Command
 from octotui.tui.possible import leavable_nodes
+from octotui.tui.refusals import refusals
 from octotui.tui.words import date_and_time, duration, phase_title
 from octotui.upgrade.phases import BY_NAME, HOLDABLE, POINT_OF_NO_RETURN, sequence
 from octotui.view import RunView, StepView
@@ -163,6 +164,22 @@ def told_unchanged(step: StepView) -> bool:
 
 def rollback_word(view: RunView) -> str:
     return "roll back"
+
+
+def waive(view: RunView, names: tuple[str, ...]) -> str:
+    """Beginning a new run that these checks do not refuse."""
+    left = [
+        refusal.check
+        for refusal in refusals(view)
+        if refusal.mandatory or refusal.check not in names
+    ]
+    text = (
+        f"A new run begins that is not refused by {_either(list(names))}: it makes the checks "
+        "again and waits for approval."
+    )
+    if left:
+        text += f" It is still refused unless {_all(left)} {'pass' if len(left) > 1 else 'passes'}."
+    return text
 
 
 def abort(view: RunView) -> str:

@@ -5,6 +5,7 @@ Each takes the situation; a command that turns out to be refused is answered wit
 
 from __future__ import annotations
 
+from octotui.tui.refusals import waivable
 from octotui.tui.situation import Situation
 from octotui.upgrade.phases import BY_NAME, FINAL, WAITING
 from octotui.view import RunView
@@ -95,6 +96,12 @@ def check_again(situation: Situation) -> bool:
     """It was refused before it changed anything: nothing is left to be taken up."""
     view = situation.view
     return bool(view and view.outcome == "refused" and not view.changed)
+
+
+def waive(situation: Situation) -> bool:
+    """Of the checks that refused it some may be waived: a new run may get further."""
+    view = situation.view
+    return view is not None and check_again(situation) and bool(waivable(view))
 
 
 def open_holder(situation: Situation) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +18,14 @@ def begin(profile: Path) -> RunDirectory:
     return _begin(RunRequest(str(profile.resolve()), attended=True))
 
 
-def begin_again(run: RunDirectory) -> RunDirectory:
-    """A new run with what that one was asked for, which waits for approval. Raises OctotuiError."""
+def begin_again(run: RunDirectory, waived: Sequence[str] = ()) -> RunDirectory:
+    """A new run with what that one was asked for, which waits for approval. Raises OctotuiError.
+
+    ``waived``: names of checks that it goes on without, besides those that one was to.
+    """
     request = RunRequest.read(ReadingJournal(run.journal, run.run_id))
-    return _begin(replace(request, approved=False, attended=True))
+    names = tuple(dict.fromkeys((*request.waived, *waived)))
+    return _begin(replace(request, approved=False, attended=True, waived=names))
 
 
 def _begin(request: RunRequest) -> RunDirectory:

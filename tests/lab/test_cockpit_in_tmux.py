@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -20,6 +25,7 @@ import pytest
 from octotui.run.directory import RunDirectory
 from octotui.run.process import is_alive
 from tests.command_line import OCTOTUI, Lab, lab_up, octotui
+from tests.simulated_upgrade import PACKAGES
 
 INSTALLED, TARGET = "2025.2.13071", "2025.4.10428"
 
@@ -177,3 +183,46 @@ def test_a_hold_before_a_phase_and_a_retry_by_keys(terminal: Terminal, tmp_path:
         terminal.press("y")
         terminal.until("succeeded after")
         assert_cluster(lab, TARGET, 1)
+
+
+@contextmanager
+def site_without(version: str, folder: Path) -> Iterator[str]:
+    """A download site that has every package but one; gives the address of its packages."""
+    folder.mkdir()
+    for package in PACKAGES.glob("*.msi"):
+        if version not in package.name:
+            shutil.copy(package, folder)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/Octopus.{{version}}-x64.msi"
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
+
+
+def test_a_check_that_refuses_is_waived_and_the_new_run_waits_for_approval(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    with (
+        site_without(INSTALLED, tmp_path / "site") as packages,
+        lab_up(tmp_path / "profiles") as lab,
+    ):
+        text = lab.profile.read_text()
+        lab.profile.write_text(re.sub(r'package_url = ".*"', f'package_url = "{packages}"', text))
+        terminal.start(*OCTOTUI)
+        terminal.until("Profiles", "lab")
+        terminal.press("Enter")
+        terminal.until("refused after", "w goes on without way-back")
+        terminal.press("w")
+        terminal.until("Go on without", "not refused by way-back")
+        terminal.press("Down", "Enter")
+        terminal.until("waits for approval", "waived way-back", "no way back after installing")
+        terminal.press("X")
+        terminal.until("y yes")
+        terminal.press("y")
+        terminal.until("aborted after")
+        assert lab.truth()["actions"] == []

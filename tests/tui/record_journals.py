@@ -240,6 +240,11 @@ async def _refused(estate: Estate) -> None:
     await Beside(estate).end()
 
 
+async def _without_a_way_back(estate: Estate) -> None:
+    estate.shelf = _WithoutTheOldOne()
+    await Beside(estate).end()
+
+
 async def _warned(estate: Estate) -> None:
     estate.shelf = _WithoutTheOldOne()
     estate.lab.stop_service("OCTO3", "somebody")
@@ -284,6 +289,7 @@ SCENARIOS: dict[str, Scenario] = {
     "left-out": Scenario(_left_out, {"faults": ["node2:msi-exit=1603"]}),
     "aborted": Scenario(_aborted),
     "refused": Scenario(_refused, {"faults": ["node2:disk-full", "node3:unreachable"]}),
+    "no-way-back": Scenario(_without_a_way_back, {"faults": ["node2:disk-full"]}),
     "warned": Scenario(_warned),
     "single": Scenario(_approved, {"nodes": 1}),
     "many": Scenario(

@@ -197,6 +197,7 @@ SCENES: Final[dict[str, Scene]] = {
     "confirm-hold": Scene("succeeded", ends("stopping.stop@OCTO1"), ("h",)),
     "hold-before": Scene("succeeded", waited("draining.wait"), ("H", "down", "down", "down")),
     "hold-before-held": Scene("held", waited("draining.wait"), ("H",)),
+    "waive": Scene("no-way-back", keys=("w", "down"), alive=False),
     "confirm-abort": Scene("held", is_kind("command"), ("X",)),
     "ask-find": Scene("joining-failed", _JOINING, ("slash", *"scr")),
     "ask-filter": Scene("joining-failed", _JOINING, ("ampersand", *"/script08/")),
@@ -213,6 +214,7 @@ SCENES: Final[dict[str, Scene]] = {
     "report-rolled-back": Scene("rolled-back", alive=False),
     "report-aborted": Scene("aborted", alive=False),
     "report-refused": Scene("refused", alive=False),
+    "report-no-way-back": Scene("no-way-back", alive=False),
     "report-resumed": Scene("resumed", alive=False),
     "report-end": Scene("left-out", keys=("end",), alive=False),
     # --- sizes and colours ---------------------------------------------------------------------

@@ -28,6 +28,7 @@ from octotui.tui.screens.plan_text import (
 from octotui.tui.screens.report_text import report_head, report_text
 from octotui.tui.screens.run_text import run_head
 from octotui.tui.screens.waiting_text import waiting_text
+from octotui.tui.screens.waive_text import waive_lines
 from octotui.tui.situation import Situation
 from octotui.tui.widgets.clocks import clock_pieces
 from octotui.tui.widgets.node_heading import heading
@@ -82,6 +83,7 @@ def texts(view: RunView, now: float, alive: bool) -> Iterator[Content]:
     if view.outcome:
         yield report_head(view)
         yield report_text(view, "report.md")
+        yield from (text for text, _ in waive_lines(view))
     for command in COMMANDS:
         if command.possible(situation):
             yield Content(command.consequence(view) + command.word(view))

@@ -48,6 +48,18 @@ class ReportScreen(CockpitScreen):
         run = self.store.run
         self.app.open_instead(lambda: begin_again(run))
 
+    def action_waive(self) -> None:
+        self.app.run_worker(self._waive(), exclusive=True, group="question")
+
+    async def _waive(self) -> None:
+        """The choice names what going on without each means: it is the confirmation, too."""
+        from octotui.tui.screens.waive import Waive
+
+        store = self.store
+        names = await self.app.push_screen_wait(Waive(store.view))
+        if names and self.app.store is store:
+            self.app.open_instead(lambda: begin_again(store.run, names))
+
     def action_open_holder(self) -> None:
         holder = self.store.view.holder
         self.app.open_instead(lambda: RunDirectory.find(holder))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from textual.content import Content
 
+from octotui.tui.refusals import waivable
 from octotui.tui.screens.plan_text import findings_text
 from octotui.tui.screens.run_text import run_name, versions
 from octotui.tui.words import SERVING_MARKS, STEP_MARKS, clock, duration, join, run_mark
@@ -34,6 +35,14 @@ def report_text(view: RunView, path: str) -> Content:
     first, rest = (view.lines or [view.state.replace("_", " ")])[0], view.lines[1:]
     lines.append(Content.styled(f"{glyph} {first}", style))
     lines += [Content(line) for line in rest]
+    if view.outcome == "refused" and (names := waivable(view)):
+        lines.append(
+            Content.assemble(
+                ("w", "bold $accent"),
+                (f" goes on without {' or '.join(names)}", "bold"),
+                ". It says first what that means, and nothing changes before you approve.",
+            )
+        )
     lines.append(Content(""))
     if view.plan and view.maintenance_on is not None:
         lines += _clocks(view)
