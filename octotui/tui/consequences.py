@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from octotui.run.journal import Command
+from octotui.tui.ahead import holds_ahead, phases_ahead
 from octotui.tui.possible import leavable_nodes
 from octotui.tui.refusals import refusals
-from octotui.tui.words import date_and_time, duration, phase_title
-from octotui.upgrade.phases import BY_NAME, HOLDABLE, POINT_OF_NO_RETURN, sequence
+from octotui.tui.words import date_and_time, duration, phase_names, phase_title
+from octotui.upgrade.phases import BY_NAME, POINT_OF_NO_RETURN
 from octotui.view import RunView, StepView
 
 _NO_RETURN = (
@@ -51,9 +52,12 @@ def release(view: RunView) -> str:
 
 
 def release_all(view: RunView) -> str:
-    holds = ", ".join(phase.replace("_", " ") for phase in view.hold)
-    past = ", past the point of no return," if POINT_OF_NO_RETURN in view.hold else ""
-    return f"The run does not stop before {holds} any more: it goes on{past} to its end by itself."
+    holds = holds_ahead(view)
+    past = ", past the point of no return," if POINT_OF_NO_RETURN in holds else ""
+    return (
+        f"The run does not stop before {phase_names(holds)} any more: it goes on{past} to its end "
+        "by itself."
+    )
 
 
 def every(view: RunView) -> str:
@@ -114,15 +118,6 @@ def hold(view: RunView) -> str:
 def hold_before(phase: str) -> str:
     """What users see while the run waits before a phase that a person chose."""
     return _meanwhile(phase).strip() or "Every node serves meanwhile."
-
-
-def phases_ahead(view: RunView) -> tuple[str, ...]:
-    """The phases that the run can still stop before."""
-    phases = sequence(len(view.nodes) > 1)
-    if view.state not in phases:
-        return ()
-    ahead = phases[phases.index(view.state) + 1 :]
-    return tuple(name for name in ahead if name in HOLDABLE)
 
 
 def _meanwhile(phase: str) -> str:

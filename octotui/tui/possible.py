@@ -5,6 +5,7 @@ Each takes the situation; a command that turns out to be refused is answered wit
 
 from __future__ import annotations
 
+from octotui.tui.ahead import holds_ahead
 from octotui.tui.refusals import waivable
 from octotui.tui.situation import Situation
 from octotui.upgrade.phases import BY_NAME, FINAL, WAITING
@@ -42,7 +43,8 @@ def release(situation: Situation) -> bool:
 
 def release_all(situation: Situation) -> bool:
     view = situation.view
-    return bool(view and view.hold) and situation.alive and working(situation)
+    ahead = view is not None and bool(holds_ahead(view))
+    return ahead and situation.alive and working(situation)
 
 
 def retry(situation: Situation) -> bool:

@@ -136,7 +136,11 @@ class TerminalApp(App[Leave]):
         if driver is not None and hasattr(driver, change):
             driver._mouse = True
             getattr(driver, change)()
-        self.notify("The mouse is ours." if self.mouse else "The mouse selects text again.")
+        self.notify(
+            "The mouse works here. M gives it back."
+            if self.mouse
+            else "The mouse selects text again."
+        )
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)

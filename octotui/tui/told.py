@@ -59,7 +59,8 @@ class Told:
         offer = _offer(situation)
         if possible.decide(situation) and offer not in (self._waits, self._offered):
             self._waits = offer
-            self._app.notify("The run waits for you.", severity="warning", timeout=10)
+            what = "The run waits for you." if situation.alive else "The run's process is gone."
+            self._app.notify(what, severity="warning", timeout=10)
 
 
 def _offer(situation: Situation) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Final
 
 from textual.content import Content
@@ -89,6 +90,11 @@ def phase_title(name: str) -> str:
     """A phase in words: its name and what happens in it."""
     phase = BY_NAME.get(name)
     return f"{name.replace('_', ' ')} ({phase.title})" if phase else name.replace("_", " ")
+
+
+def phase_names(names: Iterable[str]) -> str:
+    """Phases in a row."""
+    return ", ".join(name.replace("_", " ") for name in names)
 
 
 def join(lines: list[Content]) -> Content:

@@ -165,3 +165,16 @@ async def test_cluster_and_every_choice_fit_into_12_lines(tmp_path: Path) -> Non
 async def test_what_is_waited_for_is_shown_on_the_smallest_screen(tmp_path: Path) -> None:
     lines = await shown(tmp_path, "tiny-run", (50, 12))
     assert any("OCTO1: upgrade the database once" in line for line in lines)
+
+
+def test_on_the_way_back_no_hold_is_ahead_any_more(tmp_path: Path) -> None:
+    view = whole(tmp_path, "rolled-back", begins("rolling_back.reinstall@OCTO1"))
+    view.hold = ("migrating",)
+    assert "will stop" not in waiting_text(Situation(view, alive=True), view.state_since, 6).plain
+    assert not BY_ID["run.release-all"].possible(Situation(view, alive=True))
+    view.state = "draining"
+    assert (
+        "will stop before migrating"
+        in waiting_text(Situation(view, alive=True), view.state_since, 6).plain
+    )
+    assert BY_ID["run.release-all"].possible(Situation(view, alive=True))

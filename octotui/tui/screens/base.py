@@ -12,10 +12,10 @@ from textual.widgets import Input, Static
 
 from octotui.api.errors import OctotuiError
 from octotui.run.journal import Command as Waiting
+from octotui.tui.ahead import phases_ahead
 from octotui.tui.choices import LEAVE_OUT, leaving_out
 from octotui.tui.command import Command
 from octotui.tui.commands import BY_ID, command_of
-from octotui.tui.consequences import phases_ahead
 from octotui.tui.possible import leavable_nodes
 from octotui.tui.situation import Situation
 from octotui.tui.store import Store

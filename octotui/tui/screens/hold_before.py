@@ -10,7 +10,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from octotui.tui.consequences import hold_before, phases_ahead
+from octotui.tui.ahead import phases_ahead
+from octotui.tui.consequences import hold_before
 from octotui.upgrade.phases import BY_NAME
 from octotui.view import RunView
 

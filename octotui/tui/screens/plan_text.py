@@ -10,7 +10,7 @@ from textual.content import Content
 
 from octotui.tui.screens.run_text import run_name, versions
 from octotui.tui.situation import Situation
-from octotui.tui.words import FINDING_MARKS, duration, join, run_mark, shorten
+from octotui.tui.words import FINDING_MARKS, duration, join, phase_names, run_mark, shorten
 from octotui.upgrade.phases import POINT_OF_NO_RETURN
 from octotui.upgrade.plan import Plan
 from octotui.upgrade.planned_step import longest_path
@@ -220,7 +220,7 @@ def approval_text(situation: Situation) -> Content:
 
 def _approving(view: RunView) -> Content:
     """What the key begins, where the run stops by itself, and how far there is a way back."""
-    holds = ", ".join(phase.replace("_", " ") for phase in view.hold)
+    holds = phase_names(view.hold)
     stops = f"It stops and asks before {holds}." if holds else "It goes to the end by itself."
     back = "Until then the old version can be put back."
     if view.plan.get("installed") is None:

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from textual.content import Content
 
+from octotui.tui.ahead import holds_ahead
 from octotui.tui.situation import Situation
-from octotui.tui.words import clock, duration, join, minutes
-from octotui.upgrade.phases import BY_NAME, ROLLING_BACK, WAITING
+from octotui.tui.words import clock, duration, join, minutes, phase_names
+from octotui.upgrade.phases import ROLLING_BACK, WAITING
 from octotui.view import RunView, StepView
 
 #: More nodes than this are counted, not named.
@@ -34,9 +35,8 @@ def waiting_text(situation: Situation, now: float, room: int) -> Content:
             break
         lines += _cut_short(steps) if gone else _running(steps, now)
     lines += failed if back else []
-    if view.hold and view.state in BY_NAME:
-        holds = ", ".join(phase.replace("_", " ") for phase in view.hold)
-        lines.append(Content.assemble(("! ", "$warning"), f"will stop before {holds}"))
+    if holds := holds_ahead(view):
+        lines.append(Content.assemble(("! ", "$warning"), f"will stop before {phase_names(holds)}"))
     if len(lines) > room:
         lines = [*lines[: room - 1], Content.styled("… and more, see the nodes", "dim")]
     return join(lines)

@@ -8,6 +8,7 @@ from typing import Any
 from textual.strip import Strip
 from textual.widget import Widget
 
+from octotui.tui.ahead import holds_ahead
 from octotui.tui.widgets.paint import CSS, STYLES, Piece, changed, strip, widths
 from octotui.tui.widgets.phases import (
     MARKS,
@@ -17,7 +18,7 @@ from octotui.tui.widgets.phases import (
     phases_now,
     remaining,
 )
-from octotui.tui.words import clock, duration
+from octotui.tui.words import clock, duration, phase_names
 from octotui.upgrade.phases import BY_NAME, POINT_OF_NO_RETURN, ROLLING_BACK
 from octotui.view import RunView
 
@@ -120,8 +121,8 @@ def now_line(view: RunView, phases: Sequence[PhaseNow], now: float, width: int) 
     if current and current.state == "running":
         left = remaining(phases)
         end = "" if left is None else f"   all done about {clock(now + left)[:5]}"
-        if view.hold:
-            end = f"   stops before {', '.join(view.hold).replace('_', ' ')}"
+        if holds := holds_ahead(view):
+            end = f"   stops before {phase_names(holds)}"
         for text in (end, f"   {BY_NAME[current.name].title}"):
             if widths(pieces) + len(text) <= width:
                 pieces.append((text, "dim"))
