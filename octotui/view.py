@@ -41,7 +41,10 @@ class StepView:
 
 @dataclass(slots=True)
 class NodeView:
-    """One node. ``doing`` is its step under way, ``serving`` whether it serves, None: unknown."""
+    """One node. ``doing`` is its step under way, ``serving`` whether it serves, None: unknown.
+
+    ``asked``: when its facts were read last, epoch seconds.
+    """
 
     name: str
     version: str = ""
@@ -49,6 +52,7 @@ class NodeView:
     serving: bool | None = None
     left_out: bool = False
     problem: str = ""
+    asked: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +234,7 @@ def _node_facts(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
     view.facts[node.name] = data
     node.version = data["version"]
     node.problem = ""
+    node.asked = event.at
     node.serving = any(s["state"] == "running" for s in data["services"]["services"])
 
 

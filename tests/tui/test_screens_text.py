@@ -36,9 +36,15 @@ from octotui.tui.widgets.node_rows import rows
 from octotui.tui.widgets.phases import expectations, phases_now
 from octotui.tui.widgets.step_table import describe, lay_out, mark
 from octotui.tui.widgets.timeline import now_line, phase_line
-from octotui.tui.words import FINDING_MARKS, RUN_MARKS, SERVING_MARKS, STEP_MARKS
+from octotui.tui.words import (
+    FINDING_MARKS,
+    RUN_MARKS,
+    SERVING_MARKS,
+    STEP_MARKS,
+    date_and_time,
+)
 from octotui.upgrade.phases import WAITING
-from octotui.view import RunView
+from octotui.view import NodeView, RunView
 from tests.cockpit_support import JOURNALS
 
 NAMES = sorted(path.stem for path in JOURNALS.glob("*.jsonl"))
@@ -207,3 +213,11 @@ def test_a_run_that_nobody_works_on_is_not_said_to_run() -> None:
     said = waiting_text(Situation(view, alive=False), view.state_since + 60.0, 4).plain
     assert said.startswith("✗ its process is gone")
     assert "▶" not in said
+
+
+def test_facts_are_told_with_the_time_that_they_are_of() -> None:
+    *_, (view, _) = moments("resumed", 6)
+    assert view.nodes["OCTO1"].asked is not None
+    read = date_and_time(view.nodes["OCTO1"].asked)
+    assert f"as read at {read}" in facts_text(view, "OCTO1").plain
+    assert "as read" not in facts_text(RunView(nodes={"OCTO1": NodeView("OCTO1")}), "OCTO1").plain

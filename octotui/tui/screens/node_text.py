@@ -7,7 +7,7 @@ from typing import Any
 
 from textual.content import Content
 
-from octotui.tui.words import SERVING_MARKS, STEP_MARKS, duration, join
+from octotui.tui.words import SERVING_MARKS, STEP_MARKS, date_and_time, duration, join
 from octotui.view import RunView, StepView
 
 
@@ -89,7 +89,8 @@ def facts_text(view: RunView, name: str) -> Content:
     lines: list[Content] = []
     if node.problem:
         lines.append(Content.assemble(("✗ ", "bold $error"), node.problem))
-    if facts:
+    if facts and node.asked is not None:
+        lines.append(Content.styled(f"as read at {date_and_time(node.asked)}", "dim"))
         lines += [
             Content.assemble((f"{title}: ", "dim"), value)
             for title, value in _facts(facts)
