@@ -159,6 +159,7 @@ SCENES: Final[dict[str, Scene]] = {
     "run-steps-many": Scene("many", keys=("t",)),
     "run-zoomed-log": Scene("joining-failed", _JOINING, ("l", "z")),
     "run-zoomed-nodes": Scene("many", keys=("z",)),
+    "run-zoomed-steps": Scene("many", keys=("t", "z")),
     "run-log-filtered": Scene("joining-failed", _JOINING, ("ampersand", *"script", "enter")),
     "run-log-found": Scene("joining-failed", _JOINING, ("slash", *"ginning", "enter")),
     "run-log-wrapped": Scene("joining-failed", _JOINING, ("l", "z", "home", "w")),

@@ -115,11 +115,13 @@ class RunScreen(WithLog):
 
     def action_table(self) -> None:
         """On a wide screen both are there, and this goes from one to the other."""
-        grid, matrix = self.query_one(NodeGrid), self.query_one(StepMatrix)
-        self.toggle_class("-steps")
-        self.app.layout.steps = self.has_class("-steps")
-        (matrix if self.has_class("-steps") else grid).focus()
+        self._turn_to(steps=not self.has_class("-steps"))
         self.tick(self.app.now())
+
+    def _turn_to(self, *, steps: bool) -> None:
+        self.set_class(steps, "-steps")
+        self.app.layout.steps = steps
+        self.query_one(StepMatrix if steps else NodeGrid).focus()
 
     def action_log(self) -> None:
         log = self.query_one(LogView)
@@ -150,6 +152,9 @@ class RunScreen(WithLog):
     def action_zoom(self) -> None:
         zoomed = not (self.has_class("-zoom-log") or self.has_class("-zoom-table"))
         in_log = self.focused is self.query_one(LogView)
+        if zoomed and not in_log:
+            # One of the tables has it all, also where both were there.
+            self._turn_to(steps=self.query_one(StepMatrix).has_focus)
         self.set_class(zoomed and in_log, "-zoom-log")
         self.set_class(zoomed and not in_log, "-zoom-table")
         self.tick(self.app.now())

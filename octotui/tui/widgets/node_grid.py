@@ -1,7 +1,8 @@
-"""The nodes of a run, one line each, painted on one canvas: a hundred cost what ten do."""
+"""The nodes of a run in columns, painted on one canvas: a hundred cost what ten do."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, get_args
 
@@ -12,9 +13,10 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from octotui.tui.widgets.node_cells import BLANK, Columns, Widths, cell, lay_out, widths_of
 from octotui.tui.widgets.node_heading import heading
 from octotui.tui.widgets.node_rows import Row, Sort, rows
-from octotui.tui.widgets.paint import CSS, STYLES, Piece, changed, fit, strip
+from octotui.tui.widgets.paint import CSS, STYLES, Piece, changed, strip
 from octotui.view import RunView
 
 _SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
@@ -23,7 +25,9 @@ _SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
 class NodeGrid(ScrollView, can_focus=True):
     """Glyph, name, version, what is done or waited for, how long, serving or stopped.
 
-    The cursor stays on its node when the order changes.
+    Where there are more nodes than lines they lie in columns, as far as each is readable, and run
+    down one after the other. Scrolled by a line, every node goes on by one place. The cursor stays
+    on its node when the order changes.
     """
 
     @dataclass
@@ -43,6 +47,10 @@ class NodeGrid(ScrollView, can_focus=True):
     BINDINGS = [
         Binding("up,k", "move(-1)", "Up", show=False, id="nodes.up", tooltip="The node above"),
         Binding("down,j", "move(1)", "Down", show=False, id="nodes.down", tooltip="The node below"),
+        Binding("left", "aside(-1)", "Left", show=False, id="nodes.left",
+                tooltip="The column before"),
+        Binding("right", "aside(1)", "Right", show=False, id="nodes.right",
+                tooltip="The next column"),
         Binding("pageup", "page(-1)", "Page up", show=False, id="nodes.page-up",
                 tooltip="A page up"),
         Binding("pagedown", "page(1)", "Page down", show=False, id="nodes.page-down",
@@ -62,7 +70,8 @@ class NodeGrid(ScrollView, can_focus=True):
         self.sort: Sort = "state"
         self.filter = ""
         self._rows: list[Row] = []
-        self._columns = _columns([])
+        self._widths = Widths()
+        self._columns = Columns()
         self._node = ""
         self._told: tuple[RunView, float, bool] | None = None
 
@@ -98,41 +107,79 @@ class NodeGrid(ScrollView, can_focus=True):
             self._go(min(max(0, self._cursor + by), len(self._rows) - 1))
 
     def action_page(self, by: int) -> None:
-        self.action_move(by * max(1, self.size.height - 1))
+        self.action_move(by * max(1, self._columns.places - 1))
+
+    def action_aside(self, by: int) -> None:
+        """To the node beside, or the last one where the next column is shorter than that."""
+        there, last = self._cursor + by * self._columns.rows, len(self._rows) - 1
+        if there > last and last // self._columns.rows > self._cursor // self._columns.rows:
+            there = last
+        if 0 <= there <= last:
+            if self._columns.hidden and not self._is_seen(there):
+                self._scroll(self._top + by * self._columns.rows)
+            self._go(there)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No key is told that would do nothing now."""
+        return action != "aside" or self._columns.count > 1
 
     def action_choose(self) -> None:
         if self._node:
             self.post_message(self.Chosen(self._node))
 
     def on_click(self, event: events.Click) -> None:
-        row = event.get_content_offset(self)
-        if row is None or (index := row.y + self.scroll_offset.y) >= len(self._rows):
-            return
-        self._go(index)
-        self.action_choose()
+        at = event.get_content_offset(self)
+        place = self._columns.place(at.x, at.y) if at else None
+        if place is not None and self._top + place < len(self._rows):
+            self._go(self._top + place)
+            self.action_choose()
 
     def on_focus(self) -> None:
-        self.refresh_line(self._cursor)
+        self._paint(self._cursor)
 
     def on_blur(self) -> None:
-        self.refresh_line(self._cursor)
+        self._paint(self._cursor)
 
     def on_resize(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self._rows))
+        seen = self._is_seen(self._cursor)
+        self._lay_out()
+        if seen:
+            self._bring_into_sight(self._cursor)
 
     def render_line(self, y: int) -> Strip:
-        index = y + self.scroll_offset.y
         width = self.scrollable_content_region.width
-        if index >= len(self._rows):
-            return strip(self, [("no node has this in its line", "dim")]
-                         if y == 0 and self.filter else [], width)  # fmt: skip
-        row = self._rows[index]
-        over = "cursor" if row.name == self._node and self.has_focus else ""
-        return strip(self, self._pieces(row), width, over)
+        if not self._rows:
+            note = "no node has this in its line" if y == 0 and self.filter else ""
+            return strip(self, [(note, "dim")], width)
+        shown = self._columns.line(self._rows, self._top, y)
+        here = next((n for n, row in enumerate(shown) if row.name == self._node), None)
+        if here is None or not self.has_focus:
+            return strip(self, self._pieces(shown), width)
+        left, each = self._columns.left(here), self._columns.width
+        before = strip(self, self._pieces(shown[:here]), left)
+        cursor = strip(self, self._pieces(shown[here : here + 1]), each, "cursor")
+        after = [BLANK, *self._pieces(shown[here + 1 :])]
+        return Strip.join([before, cursor, strip(self, after, width - left - each)])
 
     @property
     def _cursor(self) -> int:
         return next((n for n, row in enumerate(self._rows) if row.name == self._node), 0)
+
+    @property
+    def _top(self) -> int:
+        """So many nodes are scrolled by."""
+        return min(self.scroll_offset.y, self._columns.hidden)
+
+    def _pieces(self, shown: Sequence[Row]) -> list[Piece]:
+        """Nodes that lie side by side."""
+        pieces: list[Piece] = []
+        for row in shown:
+            pieces += [BLANK] * bool(pieces)
+            pieces += cell(row, self._widths, self._columns.width)
+        return pieces
+
+    def _is_seen(self, index: int) -> bool:
+        return self._top <= index < self._top + self._columns.places
 
     def _again(self) -> None:
         if self._told:
@@ -140,64 +187,64 @@ class NodeGrid(ScrollView, can_focus=True):
 
     def _take(self, new: list[Row]) -> None:
         old, self._rows = self._rows, new
-        columns, self._columns = self._columns, _columns(new)
-        was = self._node
-        names = {row.name for row in new}
+        was, names = self._node, {row.name for row in new}
         if self._node not in names:
             self._node = new[0].name if new else ""
-        if len(old) != len(new):
-            self.virtual_size = Size(self.size.width, len(new))
-        if len(old) != len(new) or was != self._node or columns != self._columns:
+        if self._lay_out() or len(old) != len(new) or was != self._node:
             self.refresh()
             return
-        top, width = self.scroll_offset.y, self.size.width
-        regions: list[Region] = []
-        for y in range(min(self.size.height, len(new) - top)):
-            before, after = old[top + y], new[top + y]
-            if before is after or before == after:
-                continue
-            if before.name != after.name:
-                regions.append(Region(0, y, width, 1))
-            else:
-                regions += changed(self._pieces(before), self._pieces(after), y, width)
-        if regions:
+        if regions := list(self._differences(old, new)):
             self.refresh(*regions)
+
+    def _lay_out(self) -> bool:
+        """Gives the nodes their places. True: they are others than before."""
+        before = (self._widths, self._columns)
+        self._widths = widths_of(self._rows)
+        scrollbar = self.styles.scrollbar_size_vertical
+        columns = lay_out(len(self._rows), self._widths, self.size, scrollbar)
+        self._columns = columns
+        # A line of it for every node that is scrolled by.
+        self.virtual_size = Size(self.size.width, columns.rows + columns.hidden)
+        return before != (self._widths, columns)
+
+    def _differences(self, old: list[Row], new: list[Row]) -> Iterator[Region]:
+        """Where what is in sight is something else than before, a region a line at most."""
+        columns, top = self._columns, self._top
+        for y in range(columns.rows):
+            before, after = columns.line(old, top, y), columns.line(new, top, y)
+            found = [
+                region.translate((columns.left(n), 0))
+                for n, (one, other) in enumerate(zip(before, after, strict=True))
+                if one is not other and one != other
+                for region in self._difference(one, other, y)
+            ]
+            if found:
+                yield Region.from_union(found)
+
+    def _difference(self, before: Row, after: Row, y: int) -> list[Region]:
+        width = self._columns.width
+        if before.name != after.name:
+            return [Region(0, y, width, 1)]
+        old, new = (cell(row, self._widths, width) for row in (before, after))
+        return changed(old, new, y, width)
 
     def _go(self, index: int) -> None:
         before = self._cursor
         self._node = self._rows[index].name
-        self.refresh_line(before)
-        self.refresh_line(index)
-        self.scroll_to_region(Region(0, index, 1, 1), animate=False, x_axis=False)
+        self._paint(before)
+        self._paint(index)
+        self._bring_into_sight(index)
 
-    def _pieces(self, row: Row) -> list[Piece]:
-        """A line in the width there is: what is done gets what the other columns leave."""
-        name, version, time = self._columns
-        width = self.scrollable_content_region.width
-        service = 8
-        if width < 60:
-            version = 0
-        room = width - 2 - name - 1 - service - (version + 1 if version else 0)
-        # How long goes to the right of what; narrow, it is left to the screen of the node.
-        time = time if room - time - 1 >= 12 else 0
-        room -= time + 1 if time else 0
-        style = row.style
-        pieces: list[Piece] = [(f"{row.glyph} ", style), (fit(row.name, name) + " ", "plain")]
-        if version:
-            pieces.append((fit(row.version, version) + " ", "dim"))
-        doing = "plain" if style in ("busy", "good") else style
-        pieces.append((fit(row.doing, room - 1) + " ", doing))
-        if time:
-            pieces.append((fit(row.time.rjust(time), time) + " ", "dim"))
-        words = {"serving": "good", "stopped": "plain"}.get(row.service, "dim")
-        pieces.append((row.service, words))
-        return pieces
+    def _bring_into_sight(self, index: int) -> None:
+        if not self._is_seen(index):
+            below = index >= self._top
+            self._scroll(index - self._columns.places + 1 if below else index)
 
+    def _scroll(self, top: int) -> None:
+        # Forced: the bar is only there after the next layout.
+        self.scroll_to(y=top, animate=False, force=True)
 
-def _columns(found: list[Row]) -> tuple[int, int, int]:
-    """The widths of name, version and time that all rows need."""
-    name = max((len(row.name) for row in found), default=0)
-    version = max((len(row.version) for row in found), default=0)
-    time = max((len(row.time) for row in found), default=0)
-    # A column that grew keeps a width of its own class, or 9:59 to 10:00 would repaint all.
-    return min(24, name), min(16, version), (16 if time > 13 else 13 if time > 5 else time and 5)
+    def _paint(self, index: int) -> None:
+        """Paints a node again, where that is in sight."""
+        if self._is_seen(index):
+            self.refresh(self._columns.region(index - self._top))
