@@ -54,7 +54,7 @@ class DecisionScreen(WithLog):
                     yield Line(id="happened-text")
                 yield Line(id="stands-text")
                 yield OptionList(id="choices")
-            log = LogView(classes="pane")
+            log = LogView(classes="pane", whose="all nodes")
             log.border_title = "Log"
             yield log
         yield KeyLine()

@@ -33,7 +33,7 @@ class NodeScreen(WithLog):
             with VerticalScroll(classes="pane", id="node-facts") as facts:
                 facts.border_title = "Facts from the checks"
                 yield Line(id="node-facts-text")
-        log = LogView(classes="pane")
+        log = LogView(classes="pane", whose=self.node)
         log.border_title = f"Log of {self.node}"
         yield log
         yield KeyLine()

@@ -45,7 +45,7 @@ class RunScreen(WithLog):
                 yield nodes
                 yield steps
             yield Line(id="waiting")
-            log = LogView(classes="pane")
+            log = LogView(classes="pane", whose="all nodes")
             log.border_title = "Log"
             yield log
         yield KeyLine()

@@ -15,6 +15,7 @@ from typing import Final
 from rich.cells import cell_len
 
 from octotui.tui.log_tail import LogLine, Severity
+from octotui.tui.widgets.log_tally import LogTally
 
 CAPACITY: Final = 100_000
 #: Lines around each hit of a filter that are shown with it when asked for.
@@ -76,6 +77,7 @@ class LogBuffer:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
+        self.tally = LogTally()
         self._lines: list[LogLine] = []
         self._first = 0
         self._shown: list[int] = []
@@ -117,6 +119,7 @@ class LogBuffer:
         before = self.rows
         begin = self._first + len(self._lines)
         self._lines.extend(lines)
+        self.tally.add(self._lines[begin - self._first :])
         self._admit_all(begin)
         added = self.rows - before
         return added, self._forget()
@@ -124,6 +127,7 @@ class LogBuffer:
     def clear(self) -> None:
         """Forgets every line; what is filtered stays."""
         self._lines, self._first = [], 0
+        self.tally = LogTally()
         self.set_filter(self.filter, self.context)
 
     def take_back(self, count: int) -> bool:
@@ -134,6 +138,7 @@ class LogBuffer:
         complete = not self._first
         del self._lines[max(0, len(self._lines) - count) if complete else 0 :]
         self._first = 0
+        self.tally.recount(self._lines)
         self._cut(bisect_left(self._shown, len(self._lines)) if complete else 0)
         self._last_hit = next(
             (number for number in reversed(self._shown) if self._shows(self.line(number))),

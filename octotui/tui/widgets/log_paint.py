@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -32,42 +33,69 @@ def log_text(line: LogLine) -> str:
     return f"{line.at} {line.severity.name:<5} {line.node} {line.text}"
 
 
-def line_pieces(
-    line: LogLine,
-    *,
-    part: int,
-    left: int,
-    width: int,
-    node_width: int | None,
-    wanted: re.Pattern[str] | None,
-    faint: bool,
-    wrapped: bool,
-) -> list[Piece]:
-    """One row of a line: time, severity, node, text; only text in rows after the first.
+class LineLayout:
+    """What stands before the text of a line, and what is seen of a long text.
 
-    ``left``: letters of the text that lie left of the screen. ``faint``: shown for context only.
-    ``node_width`` None: the text alone.
+    ``bare``: nothing stands before it. ``wrapped``: it takes several rows; else ``left`` letters of
+    it lie left of the screen.
     """
-    word, node = f"{line.severity.name:<5}", fit(line.node, node_width or 0)
-    lead = "" if node_width is None else f"{local_time(line.at)} {word} {node} "
-    room = max(1, width - len(lead))
-    if wrapped:
-        rows = chop_cells(line.text, room) if len(line.text) else [""]
-        text = rows[part] if part < len(rows) else ""
-    else:
-        text = _cut(line.text, left, room)
-    plain = "dim" if faint or line.severity is Severity.DEBUG else "plain"
-    if node_width is None:
-        style = plain if faint or line.severity <= Severity.INFO else _STYLES[line.severity]
-        return _with_hits(text, style, wanted)
-    if part:
-        pieces: list[Piece] = [(" " * len(lead), "plain")]
-    elif faint or line.severity <= Severity.INFO:
-        pieces = [(lead, "dim")]  # one style less is fewer bytes, and most lines are like this
-    else:
-        style = _STYLES[line.severity]
-        pieces = [(lead[:9], "dim"), (word, style), (f" {node} ", "dim")]
-    return pieces + _with_hits(text, plain, wanted)
+
+    def __init__(self, bare: bool) -> None:
+        self.wrapped = False
+        self.left = 0
+        self._bare = bare
+        self._node_width = 3
+
+    @property
+    def lead(self) -> int:
+        """Cells before the text: time, severity, node."""
+        return 0 if self._bare else 8 + 1 + 5 + 1 + self._node_width + 1
+
+    def make_room(self, lines: Iterable[LogLine]) -> bool:
+        """For the names of their nodes. True: the text begins elsewhere from now on."""
+        before = self._node_width
+        self._node_width = max(before, min(16, max(len(line.node) for line in lines)))
+        return self._node_width != before
+
+    def wrap(self, wrapped: bool) -> None:
+        self.wrapped, self.left = wrapped, 0
+
+    def show(self, hit: re.Match[str] | None, width: int) -> None:
+        """Shifts lines of so many cells that take one row, so that a hit is seen in them."""
+        room = width - self.lead
+        if hit is None or self.wrapped:
+            return
+        # Between the marks at both edges, too.
+        if not (self.left + bool(self.left) <= hit.start() and hit.end() < self.left + room):
+            self.left = 0 if hit.end() < room else max(0, hit.start() - room // 3)
+
+    def pieces(
+        self, line: LogLine, part: int, width: int, wanted: re.Pattern[str] | None, faint: bool
+    ) -> list[Piece]:
+        """Row ``part`` of a line: time, severity, node, text; only text in rows after the first.
+
+        ``faint``: shown for context only.
+        """
+        word, node = f"{line.severity.name:<5}", fit(line.node, self._node_width)
+        lead = "" if self._bare else f"{local_time(line.at)} {word} {node} "
+        room = max(1, width - len(lead))
+        if self.wrapped:
+            rows = chop_cells(line.text, room) if len(line.text) else [""]
+            text = rows[part] if part < len(rows) else ""
+        else:
+            text = _cut(line.text, self.left, room)
+        plain = "dim" if faint or line.severity is Severity.DEBUG else "plain"
+        if self._bare:
+            style = plain if faint or line.severity <= Severity.INFO else _STYLES[line.severity]
+            return _with_hits(text, style, wanted)
+        if part:
+            pieces: list[Piece] = [(" " * len(lead), "plain")]
+        elif faint or line.severity <= Severity.INFO:
+            pieces = [(lead, "dim")]  # one style less is fewer bytes, and most lines are like this
+        else:
+            style = _STYLES[line.severity]
+            pieces = [(lead[:9], "dim"), (word, style), (f" {node} ", "dim")]
+        return pieces + _with_hits(text, plain, wanted)
 
 
 def _cut(text: str, left: int, room: int) -> str:
@@ -76,22 +104,6 @@ def _cut(text: str, left: int, room: int) -> str:
     if cell_len(shown) > room:
         shown = set_cell_size(shown, room - 1) + ON
     return BACK + shown[1:] if left and text else shown
-
-
-def shift_to(hit: re.Match[str], left: int, room: int) -> int:
-    """How far to shift a line that takes one row, so that a hit is seen between the marks."""
-    if left + bool(left) <= hit.start() and hit.end() < left + room:
-        return left
-    return 0 if hit.end() < room else max(0, hit.start() - room // 3)
-
-
-def round_words(start: int, found: int, forward: bool) -> str:
-    """What to say of a hit that was found beyond the end of the lines; else nothing."""
-    if found == start:
-        return "no other one"
-    if (found < start) == forward:
-        return "from the top" if forward else "from the end"
-    return ""
 
 
 def _with_hits(text: str, plain: str, wanted: re.Pattern[str] | None) -> list[Piece]:

@@ -14,10 +14,12 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from octotui.tui.log_tail import LogLine, Severity
-from octotui.tui.widgets.log_buffer import CAPACITY, LogBuffer, LogFilter, finder, pattern
+from octotui.tui.widgets.log_buffer import CAPACITY, LogBuffer, LogFilter
 from octotui.tui.widgets.log_frame import LogFrame
 from octotui.tui.widgets.log_keys import KEYS
-from octotui.tui.widgets.log_paint import line_pieces, log_text, round_words, shift_to
+from octotui.tui.widgets.log_paint import LineLayout, log_text
+from octotui.tui.widgets.log_search import LogSearch
+from octotui.tui.widgets.log_tally import tally_words
 from octotui.tui.widgets.log_window import LogWindow
 from octotui.tui.widgets.paint import CSS, STYLES, strip, widths
 
@@ -25,7 +27,8 @@ from octotui.tui.widgets.paint import CSS, STYLES, strip, widths
 class LogView(Widget, can_focus=True):
     """Up to a hundred thousand lines. The last row says what is shown.
 
-    ``bare``: the text alone, of lines that have no time and node of ours.
+    ``whose``: of whom the lines are; the border below then says how many warnings and errors there
+    were. ``bare``: the text alone, of lines that have no time and node of ours.
 
     No ScrollView: its size would change with every line, and each time the whole screen would be
     laid out again.
@@ -48,35 +51,33 @@ class LogView(Widget, can_focus=True):
         """What is shown is to be saved."""
 
     COMPONENT_CLASSES = set(STYLES)
-    DEFAULT_CSS = "LogView { " + CSS + "}"
+    DEFAULT_CSS = "LogView { border-subtitle-align: left; " + CSS + "}"
     BINDINGS: ClassVar[list[BindingType]] = [*KEYS]
 
     def __init__(
         self,
         *,
         capacity: int = CAPACITY,
+        whose: str = "",
         bare: bool = False,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
-        self._bare = bare
+        self._whose = whose
+        self._text = LineLayout(bare)
         self.buffer = LogBuffer(capacity)
         self.window = LogWindow(self.buffer)
-        self.wrapped = False
-        self._left = 0
-        self._node_width = 3
-        self._wanted = ""
+        self._search = LogSearch(self.buffer, self.window)
         self._note = ""
         self._frame = LogFrame()
+        self._counted = ""
 
     def extend(self, lines: Sequence[LogLine]) -> None:
         """Adds lines that came. What a person looks at stays where it is."""
         if not lines:
             return
-        node_width = max(self._node_width, min(16, max(len(line.node) for line in lines)))
-        if node_width != self._node_width:
-            self._node_width = node_width
+        if self._text.make_room(lines):
             self._lay_out()
         if self.window.extended(*self.buffer.extend(lines)):
             self._paint_text()
@@ -87,6 +88,11 @@ class LogView(Widget, can_focus=True):
         """Whether the newest line is looked at."""
         return self.window.following
 
+    @property
+    def wrapped(self) -> bool:
+        """Whether long lines take several rows."""
+        return self._text.wrapped
+
     def clear(self) -> None:
         """Begins anew, without any line; filter and search stay."""
         self.buffer.clear()
@@ -94,10 +100,8 @@ class LogView(Widget, can_focus=True):
         self._lay_out()
 
     def show_cause(self) -> None:
-        """Goes to the first error, where there is one: the others mostly come of it."""
-        first = self.buffer.find(lambda line: line.severity >= Severity.ERROR, -1, forward=True)
-        if first is not None:
-            self._go(first)
+        """Goes to the first error, where there is one."""
+        self._reach(self._search.cause())
 
     def take_back(self, count: int) -> bool:
         """Takes out the newest lines again. False: all are out, for older ones are forgotten."""
@@ -109,7 +113,7 @@ class LogView(Widget, can_focus=True):
 
     def wrap(self, wrapped: bool) -> None:
         """Long lines take several rows, or are cut."""
-        self.wrapped, self._left = wrapped, 0
+        self._text.wrap(wrapped)
         self._lay_out()
 
     def show_only(
@@ -130,8 +134,7 @@ class LogView(Widget, can_focus=True):
 
         Raises ValueError for a faulty regular expression; an empty text ends the search.
         """
-        pattern(text)
-        self._wanted = text
+        self._search.begin(text)
         self._note = ""
         found = bool(text) and self._seek(forward=False)
         self._paint()
@@ -144,7 +147,7 @@ class LogView(Widget, can_focus=True):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """No key is told that would do nothing now."""
         if action in ("next_hit", "previous_hit"):
-            return bool(self._wanted)
+            return bool(self._search.text)
         return action != "follow" or not self.following
 
     def action_move(self, by: int) -> None:
@@ -166,7 +169,7 @@ class LogView(Widget, can_focus=True):
 
     def action_shift(self, by: int) -> None:
         if not self.wrapped:
-            self._left = max(0, self._left + by * self.size.width // 2)
+            self._text.left = max(0, self._text.left + by * self.size.width // 2)
             self._paint_text()
 
     def action_next_hit(self) -> None:
@@ -176,13 +179,7 @@ class LogView(Widget, can_focus=True):
         self._seek(forward=False)
 
     def action_next_bad(self, by: int) -> None:
-        start = self.window.start(by > 0)
-        found = self.buffer.find(lambda line: line.severity >= Severity.WARN, start, by > 0)
-        if found is None:
-            self._note = "no error and no warning"
-            self._paint_frame()
-        else:
-            self._go(found, round_words(start, found, by > 0))
+        self._reach(*self._search.bad(forward=by > 0))
 
     def action_wrap(self) -> None:
         self.wrap(not self.wrapped)
@@ -224,16 +221,8 @@ class LogView(Widget, can_focus=True):
             return strip(self, [(" " * (width - 1), "plain"), tick], width)
         number, part = place
         text_width = width - 1
-        pieces = line_pieces(
-            self.buffer.line(number),
-            part=part,
-            left=self._left,
-            width=text_width,
-            node_width=None if self._bare else self._node_width,
-            wanted=pattern(self._wanted),
-            faint=not self.buffer.is_hit(number),
-            wrapped=self.wrapped,
-        )
+        line, faint = self.buffer.line(number), not self.buffer.is_hit(number)
+        pieces = self._text.pieces(line, part, text_width, self._search.pattern, faint)
         if self.has_focus and self.window.is_selected(number):
             return Strip.join([strip(self, pieces, text_width, "cursor"), strip(self, [tick], 1)])
         blank = " " * (text_width - widths(pieces))
@@ -244,32 +233,22 @@ class LogView(Widget, can_focus=True):
         """Rows for lines: all but the last, which says what is shown."""
         return max(0, self.size.height - 1)
 
-    @property
-    def _lead(self) -> int:
-        """Cells before the text: time, severity, node."""
-        return 0 if self._bare else 8 + 1 + 5 + 1 + self._node_width + 1
-
     def _seek(self, forward: bool) -> bool:
-        finds = finder(self._wanted)
-        if finds is None:
-            return False
-        start = self.window.start(forward)
-        found = self.buffer.find(lambda line: finds(line.text), start, forward)
-        if found is None:
-            self._note = f"nothing has {self._wanted}"
-            self._paint_frame()
-            return False
-        wanted = pattern(self._wanted)
-        hit = wanted.search(self.buffer.line(found).text) if wanted else None
-        if hit and not self.wrapped:
-            self._left = shift_to(hit, self._left, self.size.width - 1 - self._lead)
-        self._go(found, round_words(start, found, forward))
-        return True
+        found, note = self._search.hit(forward)
+        if found is not None and self._search.pattern:
+            hit = self._search.pattern.search(self.buffer.line(found).text)
+            self._text.show(hit, self.size.width - 1)
+        self._reach(found, note)
+        return found is not None
 
-    def _go(self, number: int, note: str = "") -> None:
-        """Puts the cursor on a line, stops following, and shows it; ``note`` is said below."""
-        self.window.go(number)
-        self._moved(note)
+    def _reach(self, found: int | None, note: str = "") -> None:
+        """Puts the cursor on a line that was found, if any, and says below what is to be said."""
+        if found is None:
+            self._note = note
+            self._paint_frame()
+        else:
+            self.window.go(found)
+            self._moved(note)
 
     def _moved(self, note: str = "") -> None:
         self._note = note
@@ -283,7 +262,7 @@ class LogView(Widget, can_focus=True):
 
     def _lay_out(self) -> None:
         """After anything that changes which rows there are: keeps the line that is looked at."""
-        lead = self._lead
+        lead = self._text.lead
         place = self.buffer.at_row(self.window.top)
         width = max(lead + 8, self.size.width - 1) if self.wrapped and self.size else 0
         self.buffer.set_width(width, lead)
@@ -301,9 +280,20 @@ class LogView(Widget, can_focus=True):
         self.refresh(Region(0, 0, max(1, self.size.width - 1), max(1, self._page)))
 
     def _paint_frame(self) -> None:
-        """The bar at the right and the line below, where they changed."""
+        """The bar at the right, the line below and the border, where they changed."""
         if not self.is_mounted or self._page < 1:
             return
-        regions = self._frame.tell(self.buffer, self.window, self._wanted, self._note, self.size)
+        search = self._search.text
+        regions = self._frame.tell(self.buffer, self.window, search, self._note, self.size)
         if regions:
             self.refresh(*regions)
+        if self._whose:
+            self._say_counts()
+
+    def _say_counts(self) -> None:
+        """In the border, which is set only where it differs: that paints the whole log anew."""
+        node = self.buffer.filter.node
+        words = tally_words(self.buffer.tally, node or self._whose, node, self.size.width - 2)
+        if words.plain != self._counted:
+            self._counted = words.plain
+            self.border_subtitle = words
