@@ -152,9 +152,9 @@ class RunScreen(WithLog):
     def action_zoom(self) -> None:
         zoomed = not (self.has_class("-zoom-log") or self.has_class("-zoom-table"))
         in_log = self.focused is self.query_one(LogView)
-        if zoomed and not in_log:
-            # One of the tables has it all, also where both were there.
-            self._turn_to(steps=self.query_one(StepMatrix).has_focus)
+        if zoomed and isinstance(self.focused, NodeGrid | StepMatrix):
+            # It has the whole width, also where both tables were there.
+            self._turn_to(steps=isinstance(self.focused, StepMatrix))
         self.set_class(zoomed and in_log, "-zoom-log")
         self.set_class(zoomed and not in_log, "-zoom-table")
         self.tick(self.app.now())

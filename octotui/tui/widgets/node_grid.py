@@ -141,10 +141,7 @@ class NodeGrid(ScrollView, can_focus=True):
         self._paint(self._cursor)
 
     def on_resize(self) -> None:
-        seen = self._is_seen(self._cursor)
         self._lay_out()
-        if seen:
-            self._bring_into_sight(self._cursor)
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
