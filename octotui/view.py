@@ -43,7 +43,7 @@ class StepView:
 class NodeView:
     """One node. ``doing`` is its step under way, ``serving`` whether it serves, None: unknown.
 
-    ``asked``: when its facts were read last, epoch seconds.
+    ``left_out_at``: when the run went on without it. ``asked``: when its facts were read last, epoch seconds.
     """
 
     name: str
@@ -51,6 +51,7 @@ class NodeView:
     doing: str = ""
     serving: bool | None = None
     left_out: bool = False
+    left_out_at: float | None = None
     problem: str = ""
     asked: float | None = None
 
@@ -72,7 +73,9 @@ class Clocks:
 class RunView:
     """A run as its events tell it.
 
-    ``resumed``: when other processes took it up. ``changed``: a phase that changes the cluster
+    ``gaps``: from the last event to when another process took it up. ``entered``: its states, each
+    with when it was entered. ``earlier``: steps that were begun again, as they stood. ``at``: when
+    the last event came. ``changed``: a phase that changes the cluster
     was entered. ``hold``: phases it stops before. ``holder``: the run that held the cluster where
     this one was refused for that. ``facts``: what each node said of itself when it
     was last asked.
@@ -91,7 +94,9 @@ class RunView:
     started: float | None = None
     ended_at: float | None = None
     pid: int | None = None
-    resumed: list[float] = field(default_factory=list)
+    gaps: list[tuple[float, float]] = field(default_factory=list)
+    entered: list[tuple[float, str]] = field(default_factory=list)
+    earlier: list[StepView] = field(default_factory=list)
     nodes: dict[str, NodeView] = field(default_factory=dict)
     steps: dict[str, StepView] = field(default_factory=dict)
     findings: list[Mapping[str, Any]] = field(default_factory=list)
@@ -108,6 +113,7 @@ class RunView:
     all_serving: float | None = None
     maintenance_on: float | None = None
     maintenance_off: float | None = None
+    at: float = 0.0
     seq: int = 0
 
     def apply(self, event: Event) -> None:
@@ -117,6 +123,7 @@ class RunView:
         handler = _HANDLERS.get(event.kind)
         if handler:
             handler(self, event, harmless(event.data))
+        self.at = event.at
 
     def copy(self) -> RunView:
         """One that goes on by itself. What events brought is shared: nobody changes that."""
@@ -125,7 +132,9 @@ class RunView:
             nodes={name: replace(node) for name, node in self.nodes.items()},
             steps={name: replace(step) for name, step in self.steps.items()},
             facts=dict(self.facts),
-            resumed=list(self.resumed),
+            gaps=list(self.gaps),
+            entered=list(self.entered),
+            earlier=list(self.earlier),
             findings=list(self.findings),
             commands=list(self.commands),
             problems=list(self.problems),
@@ -143,6 +152,11 @@ class RunView:
             if step.state in ("failed", "interrupted")
             and not (step.node and self.nodes[step.node].left_out)
         ]
+
+    @property
+    def resumed(self) -> list[float]:
+        """When other processes took the run up."""
+        return [until for _, until in self.gaps]
 
     @property
     def database_upgraded(self) -> bool:
@@ -209,7 +223,7 @@ def _run_started(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
 
 
 def _run_resumed(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
-    view.resumed.append(event.at)
+    view.gaps.append((view.at, event.at))
     view.pid = data["pid"]
     view.outcome = ""
     view.exit_code = view.ended_at = None
@@ -219,6 +233,7 @@ def _run_resumed(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
 def _state(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
     view.state = data["to"]
     view.state_since = event.at
+    view.entered.append((event.at, view.state))
     view.waiting_phase = data["waiting_phase"]
     view.changed = view.changed or data.get("changed", False)
     if data["to"] == "preflight":
@@ -266,6 +281,8 @@ def _step_started(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
             data["step"], data["phase"], data["title"], data["node"], data["expected_seconds"]
         ),
     )
+    if step.started is not None:
+        view.earlier.append(replace(step))
     step.state = "running"
     step.attempt = data["attempt"]
     step.started = event.at
@@ -323,11 +340,13 @@ def _note_clocks(view: RunView, event: Event, phase: str, name: str, node: str |
 
 
 def _left_out(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
-    view.nodes[data["node"]].left_out = True
+    node = view.nodes[data["node"]]
+    node.left_out = True
+    node.left_out_at = event.at
 
 
 def _command(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
-    view.commands.append(data)
+    view.commands.append({**data, "at": event.at})
     view.hold = tuple(data.get("hold", view.hold))
 
 

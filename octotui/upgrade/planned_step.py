@@ -23,10 +23,18 @@ class PlannedStep:
     seconds: float
 
 
+def schedule(steps: Iterable[PlannedStep]) -> dict[str, tuple[float, float]]:
+    """When each step of one phase begins and ends, in seconds from the phase's beginning, where
+
+    everything that may run at once does. By step id.
+    """
+    times: dict[str, tuple[float, float]] = {}
+    for step in steps:  # a plan lists steps after those they wait for
+        begin = max((times[before][1] for before in step.after if before in times), default=0.0)
+        times[step.id] = (begin, begin + step.seconds)
+    return times
+
+
 def longest_path(steps: Iterable[PlannedStep]) -> float:
     """Seconds that steps of one phase take when everything that may run at once does."""
-    ends: dict[str, float] = {}
-    for step in steps:  # a plan lists steps after those they wait for
-        begin = max((ends.get(before, 0.0) for before in step.after), default=0.0)
-        ends[step.id] = begin + step.seconds
-    return max(ends.values(), default=0.0)
+    return max((end for _, end in schedule(steps).values()), default=0.0)
