@@ -43,7 +43,8 @@ class StepView:
 class NodeView:
     """One node. ``doing`` is its step under way, ``serving`` whether it serves, None: unknown.
 
-    ``left_out_at``: when the run went on without it. ``asked``: when its facts were read last, epoch seconds.
+    ``left_out_at``: when the run went on without it. ``asked``: when its facts were read last,
+    epoch seconds.
     """
 
     name: str

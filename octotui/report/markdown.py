@@ -5,8 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from octotui.report.node_times import times_of_run
+from octotui.report.node_times_text import picture
 from octotui.upgrade.phases import BY_NAME
 from octotui.view import RunView, StepView
+
+#: Columns of what is drawn.
+_WIDTH = 100
 
 
 def render(view: RunView) -> str:
@@ -27,6 +32,7 @@ def _parts(view: RunView) -> Iterator[str]:
     yield ""
     yield from _clocks(view)
     yield from _nodes(view)
+    yield from _times(view)
     yield from _steps(view)
     yield from _findings(view)
     if view.problems:
@@ -75,6 +81,16 @@ def _nodes(view: RunView) -> Iterator[str]:
         left = " (left out)" if node.left_out else ""
         yield f"| {node.name}{left} | {node.version or 'unknown'} | {words[node.serving]} |"
     yield ""
+
+
+def _times(view: RunView) -> Iterator[str]:
+    """Which node was down when; in columns, so that it stays a picture."""
+    if times := times_of_run(view):
+        yield "## nodes by time (UTC)\n"
+        yield "```text"
+        for line in picture(times, _WIDTH, lambda at: _time(at)[11:19]):
+            yield "".join(text for text, _ in line).rstrip()
+        yield "```\n"
 
 
 def _steps(view: RunView) -> Iterator[str]:

@@ -114,7 +114,7 @@ def test_durations_are_those_of_the_clocks(tmp_path: Path) -> None:
     view.last_stop, view.first_serving = 100.0, 109.6
     assert "outage was 0:09" in stands_text(view, 0.0).plain
     outage = next(
-        line for line in report_text(view, "").plain.splitlines() if line.startswith("outage")
+        line for line in report_text(view, "", 78).plain.splitlines() if line.startswith("outage")
     )
     assert outage.split()[-2:] == ["0:09", "4:18"]
 

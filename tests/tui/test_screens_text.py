@@ -88,7 +88,7 @@ def texts(view: RunView, now: float, alive: bool) -> Iterator[Content]:
         yield stands_text(view, now)
     if view.outcome:
         yield report_head(view)
-        yield report_text(view, "report.md")
+        yield report_text(view, "report.md", WIDTH)
         yield from (text for text, _ in waive_lines(view))
     for command in COMMANDS:
         if command.possible(situation):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 
 from octotui.tui.commands import bindings_of
 from octotui.tui.screens.base import CockpitScreen, KeyLine, Line
@@ -14,7 +14,15 @@ from octotui.tui.screens.plan_text import (
     plan_head,
     steps_text,
 )
+from octotui.tui.screens.times_text import times_text
 from octotui.tui.situation import Situation
+from octotui.view import RunView
+
+#: Columns beside the picture: its frame, padding and a scrollbar.
+_AROUND = 6
+
+#: Columns of the picture where it is copied.
+_COPIED = 78
 
 
 class PlanScreen(CockpitScreen):
@@ -26,13 +34,18 @@ class PlanScreen(CockpitScreen):
     def __init__(self) -> None:
         super().__init__()
         self._built = -1
+        self._drawn: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield Line(classes="head", id="plan-head")
         with Horizontal(id="plan-body"):
-            with VerticalScroll(classes="pane", id="findings") as findings:
-                findings.border_title = "Checks"
-                yield Line(id="findings-text")
+            with Vertical(id="plan-left"):
+                with VerticalScroll(classes="pane", id="findings") as findings:
+                    findings.border_title = "Checks"
+                    yield Line(id="findings-text")
+                with VerticalScroll(classes="pane", id="times") as times:
+                    times.border_title = "Nodes by time, from the approval on"
+                    yield Line(id="times-text")
             with VerticalScroll(classes="pane", id="steps") as steps:
                 steps.border_title = "Plan"
                 yield Line(id="steps-text")
@@ -47,8 +60,19 @@ class PlanScreen(CockpitScreen):
             self.query_one("#findings", VerticalScroll).border_title = checks_title(view)
             self.query_one("#findings-text", Line).say(findings_text(view))
             self.query_one("#steps-text", Line).say(steps_text(view))
+        self._show_times(view)
         self.query_one("#approval", Line).say(approval_text(situation))
+
+    def _show_times(self, view: RunView) -> None:
+        """Drawn anew for another plan or width only: what else comes changes nothing in it."""
+        width = self.size.width // 2 - _AROUND
+        of = (view.plan, view.hold, width)
+        if of != self._drawn:
+            self._drawn = of
+            self.query_one("#times", VerticalScroll).set_class(not view.plan, "empty")
+            self.query_one("#times-text", Line).say(times_text(view, width))
 
     def text(self) -> str:
         view = self.store.view
-        return f"{findings_text(view).plain}\n\n{steps_text(view).plain}\n"
+        texts = (findings_text(view), steps_text(view), times_text(view, _COPIED))
+        return "".join(f"{text.plain}\n\n" for text in texts if text.plain)

@@ -13,6 +13,9 @@ from octotui.tui.screens.base import CockpitScreen, KeyLine, Line
 from octotui.tui.screens.report_text import report_head, report_text
 from octotui.tui.situation import Situation
 
+#: Columns beside the text: its padding and the scrollbar.
+_AROUND = 6
+
 
 class ReportScreen(CockpitScreen):
     """The last screen of a run."""
@@ -23,7 +26,7 @@ class ReportScreen(CockpitScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._built = -1
+        self._built = (-1, -1)
 
     def compose(self) -> ComposeResult:
         yield Line(classes="head", id="report-head")
@@ -33,11 +36,12 @@ class ReportScreen(CockpitScreen):
 
     def show(self, situation: Situation, now: float) -> None:
         view = self.store.view
-        if view.seq == self._built:
+        if (view.seq, self.size.width) == self._built:
             return
-        self._built = view.seq
+        self._built = (view.seq, self.size.width)
+        path, width = str(self.store.run.report), self.size.width - _AROUND
         self.query_one("#report-head", Line).say(report_head(view))
-        self.query_one("#report-text", Line).say(report_text(view, str(self.store.run.report)))
+        self.query_one("#report-text", Line).say(report_text(view, path, width))
 
     def action_look(self) -> None:
         from octotui.tui.screens.run import RunScreen

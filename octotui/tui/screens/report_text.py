@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from textual.content import Content
 
+from octotui.report.node_times import times_of_run
 from octotui.tui.refusals import waivable
 from octotui.tui.screens.plan_text import findings_text
 from octotui.tui.screens.run_text import run_name, versions
+from octotui.tui.screens.times_text import drawn
 from octotui.tui.words import SERVING_MARKS, STEP_MARKS, clock, duration, join, run_mark
 from octotui.upgrade.phases import BY_NAME
 from octotui.view import RunView
@@ -28,8 +30,8 @@ def report_head(view: RunView) -> Content:
     )
 
 
-def report_text(view: RunView, path: str) -> Content:
-    """The whole report; ``path`` is where it lies as a file."""
+def report_text(view: RunView, path: str, width: int) -> Content:
+    """The whole report; ``path`` is where it lies as a file, ``width`` that of its picture."""
     lines: list[Content] = []
     glyph, _, style = run_mark(view.outcome or view.state)
     first, rest = (view.lines or [view.state.replace("_", " ")])[0], view.lines[1:]
@@ -47,6 +49,9 @@ def report_text(view: RunView, path: str) -> Content:
     if view.plan and view.maintenance_on is not None:
         lines += _clocks(view)
         lines.append(Content(""))
+    if by_time := times_of_run(view):
+        lines.append(Content.styled("Nodes by time", "bold $accent"))
+        lines += [drawn(by_time, width, clock), Content("")]
     if view.nodes:
         lines += _nodes(view)
         lines.append(Content(""))
