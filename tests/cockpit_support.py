@@ -11,9 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from octotui.api.events import Event
 from octotui.run.directory import RunDirectory
 from octotui.run.journal import Command, Journal
 from octotui.run.process import process_lock
+from octotui.view import RunView, fold
 
 JOURNALS = Path(__file__).parent / "tui" / "journals"
 
@@ -86,6 +88,26 @@ class Recorded:
 
 #: Makes a recorded run; its arguments are those of ``Recorded`` but for the folder.
 Make: TypeAlias = Callable[..., Recorded]
+
+
+def view_of(
+    name: str,
+    until: Callable[[dict[str, Any]], bool] = lambda event: False,
+    *,
+    late: Callable[[dict[str, Any]], bool] = lambda event: False,
+    by: float = 0.0,
+) -> RunView:
+    """A recorded run up to an event; all from the ``late`` one on is ``by`` seconds later."""
+    events: list[Event] = []
+    delay = 0.0
+    for line in (JOURNALS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
+        data = json.loads(line)
+        if until(data):
+            break
+        delay = by if late(data) else delay
+        at = data["at"] + delay
+        events.append(Event(len(events) + 1, at, "r", data["subject"], data["kind"], data["data"]))
+    return fold(events)
 
 
 def write_logs(recorded: Path, folder: Path, until: float) -> None:

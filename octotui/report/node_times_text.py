@@ -38,6 +38,9 @@ _APART: Final = 12
 #: A phase's name is not cut to fewer letters than this.
 _LETTERS: Final = 3
 
+#: A screen that is not laid out yet has no width.
+_NARROWEST: Final = 40
+
 #: Columns that names may take at least.
 _NAMES: Final = 20
 
@@ -46,7 +49,8 @@ _FEW: Final = 6
 
 
 def picture(times: Times, width: int, clock: Callable[[float], str]) -> list[list[Piece]]:
-    """Lines of at most ``width`` columns; ``clock`` writes a time. Nodes alike are shown once."""
+    """Lines of at most ``width`` columns, or 40; ``clock`` writes a time."""
+    width = max(_NARROWEST, width)
     names = max(_NAMES, width // 4)
     groups = _groups(times.nodes, make_scale(times.begin, times.end, times.idle, width * 3 // 4))
     labels = [_label(group, names) for group in groups]

@@ -92,6 +92,6 @@ def test_of_many_nodes_the_first_are_told() -> None:
 
 
 def test_the_report_names_the_key_where_it_leads_on() -> None:
-    words = report_text(view_of(refused(DISK, finding("age"), finding("quota"))), "").plain
+    words = report_text(view_of(refused(DISK, finding("age"), finding("quota"))), "", 78).plain
     assert "w goes on without age or quota." in words
-    assert "goes on without" not in report_text(view_of(refused(DISK)), "").plain
+    assert "goes on without" not in report_text(view_of(refused(DISK)), "", 78).plain

@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from octotui.api.events import Event
 from octotui.report.node_times import Span, Times, times_of_plan, times_of_run
 from octotui.upgrade.plan import Plan
-from octotui.view import RunView, fold
-from tests.cockpit_support import JOURNALS, begins
-
-Data = dict[str, Any]
-
-
-def view_of(
-    name: str,
-    until: Callable[[Data], bool] = lambda event: False,
-    late: Callable[[Data], bool] = lambda event: False,
-    by: float = 0.0,
-) -> RunView:
-    """A recorded run up to an event; what comes from the ``late`` one on is so much later."""
-    events, delay = [], 0.0
-    for line in (JOURNALS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
-        data = json.loads(line)
-        if until(data):
-            break
-        delay = by if late(data) else delay
-        at = data["at"] + delay
-        events.append(Event(len(events) + 1, at, "r", data["subject"], data["kind"], data["data"]))
-    return fold(events)
+from octotui.view import RunView
+from tests.cockpit_support import begins, view_of
 
 
 def times_of(view: RunView) -> Times:

@@ -14,14 +14,19 @@ from octotui.report.node_times_text import MARKS, picture
 from octotui.report.time_scale import make_scale
 from octotui.upgrade.plan import Plan
 from octotui.view import RunView
-from tests.cockpit_support import begins
-from tests.unit.test_node_times import times_of, view_of
+from tests.cockpit_support import begins, view_of
 
 WIDTHS = [80, 120, 160, 200]
 
 
 def seconds(at: float) -> str:
     return f"{int(at) // 60}:{int(at) % 60:02}"
+
+
+def times_of(view: RunView) -> Times:
+    times = times_of_run(view)
+    assert times is not None
+    return times
 
 
 def drawn(times: Times, width: int, clock: Callable[[float], str] = seconds) -> list[str]:
@@ -153,6 +158,10 @@ def test_many_nodes_alike_are_shown_once() -> None:
     assert row(lines, "serving").split() == ["50", "0", "10", "19", "29", "39", "49"]
 
 
+def test_a_screen_without_a_width_yet_is_drawn_too() -> None:
+    assert {len(line) for line in drawn(times_of(view_of("many")), -6)} <= set(range(41))
+
+
 def test_a_few_nodes_have_a_row_each() -> None:
     names = [line.split("  ")[0] for line in drawn(times_of(view_of("succeeded")), 80)]
     assert names[2:5] == ["OCTO1", "OCTO2", "OCTO3"]
@@ -165,8 +174,7 @@ def test_how_many_serve_is_not_known_where_a_node_is_not() -> None:
 
 
 def test_a_run_that_came_no_further_than_the_stop_is_drawn() -> None:
-    times = times_of_run(view_of("succeeded", until=begins("installing.install@OCTO1")))
-    assert times is not None
+    times = times_of(view_of("succeeded", until=begins("installing.install@OCTO1")))
     assert row(drawn(times, 80), "serving").split() == ["3", "0"]
 
 
