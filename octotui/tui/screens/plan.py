@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Grid, VerticalScroll
 
 from octotui.tui.commands import bindings_of
 from octotui.tui.screens.base import CockpitScreen, KeyLine, Line
@@ -38,17 +38,16 @@ class PlanScreen(CockpitScreen):
 
     def compose(self) -> ComposeResult:
         yield Line(classes="head", id="plan-head")
-        with Horizontal(id="plan-body"):
-            with Vertical(id="plan-left"):
-                with VerticalScroll(classes="pane", id="findings") as findings:
-                    findings.border_title = "Checks"
-                    yield Line(id="findings-text")
-                with VerticalScroll(classes="pane", id="times") as times:
-                    times.border_title = "Nodes by time, from the approval on"
-                    yield Line(id="times-text")
+        with Grid(id="plan-body"):
+            with VerticalScroll(classes="pane", id="findings") as findings:
+                findings.border_title = "Checks"
+                yield Line(id="findings-text")
             with VerticalScroll(classes="pane", id="steps") as steps:
                 steps.border_title = "Plan"
                 yield Line(id="steps-text")
+            with VerticalScroll(classes="pane", id="times") as times:
+                times.border_title = "Nodes by time, from the approval on"
+                yield Line(id="times-text")
         yield Line(id="approval")
         yield KeyLine()
 
@@ -69,7 +68,7 @@ class PlanScreen(CockpitScreen):
         of = (view.plan, view.hold, width)
         if of != self._drawn:
             self._drawn = of
-            self.query_one("#times", VerticalScroll).set_class(not view.plan, "empty")
+            self.query_one("#plan-body").set_class(bool(view.plan), "foretold")
             self.query_one("#times-text", Line).say(times_text(view, width))
 
     def text(self) -> str:
