@@ -332,18 +332,26 @@ def _note_clocks(view: RunView, event: Event, phase: str, name: str, node: str |
         view.nodes[node].serving = True
         if view.last_stop is not None:
             view.first_serving = view.first_serving or event.at
-            if all(n.serving or n.left_out for n in view.nodes.values()):
-                view.all_serving = event.at
+            _note_all_serving(view)
     elif name == "maintenance.on":
         view.maintenance_on = view.maintenance_on or event.at
     elif what == "maintenance" and view.maintenance_on is not None:
         view.maintenance_off = event.at
 
 
+def _note_all_serving(view: RunView) -> None:
+    """All serve since the last of them does, also where that is known by leaving another out."""
+    if all(node.serving or node.left_out for node in view.nodes.values()):
+        served = (step.ended for step in view.steps.values() if ".serving@" in step.id)
+        view.all_serving = max(filter(None, served), default=None)
+
+
 def _left_out(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
     node = view.nodes[data["node"]]
     node.left_out = True
     node.left_out_at = event.at
+    if view.first_serving is not None:
+        _note_all_serving(view)
 
 
 def _command(view: RunView, event: Event, data: Mapping[str, Any]) -> None:

@@ -64,12 +64,14 @@ _LEVELS: Final = {
     "ERROR": Severity.ERROR,
     "FATAL": Severity.ERROR,
 }
-#: Without a level words have to tell. "0 errors" and "no error" are no error.
+#: Without a level words have to tell. "0 errors" and "no error" are no error. With "Return value 3"
+#: Windows Installer ends the action that failed.
 _WORDS: Final = re.compile(
-    r"(?<!no )(?<!0 )(?:(\berror|\bfatal|exception|\bfailed|\bfailure)|(\bwarn(?:ing)?))\b",
+    r"(?<!no )(?<!0 )(?:"
+    r"(\berror|\bfatal|exception|\bfailed|\bfailure|\breturn value 3)|(\bwarn(?:ing)?))\b",
     re.IGNORECASE,
 )
-_HINTS: Final = ("error", "fail", "warn", "exception", "fatal")
+_HINTS: Final = ("error", "fail", "warn", "exception", "fatal", "return value 3")
 
 #: What a terminal would obey instead of showing, and what turns the order of letters round.
 _OBEYED: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

@@ -87,6 +87,8 @@ def test_an_installers_log_kept_as_a_whole_is_not_part_of_the_stream(logs: Path)
         ("Warning: low disk", "WARN", None),
         ("0 errors, no error", "INFO", None),
         ("5 percent processed.", "INFO", None),
+        ("Action ended: InstallFinalize. Return value 3.", "ERROR", None),
+        ("Action ended: InstallValidate. Return value 1.", "INFO", None),
     ],
 )
 def test_the_severity_of_a_line(text: str, severity: str, shown: str | None) -> None:

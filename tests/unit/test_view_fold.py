@@ -110,6 +110,20 @@ def test_a_node_that_is_left_out_is_not_waited_for(story: Story) -> None:
     assert story.view.nodes["N2"].left_out
 
 
+def test_the_others_served_when_they_did_however_late_one_is_left_out(story: Story) -> None:
+    story.do("stopping.stop@N1").do("stopping.stop@N2")
+    story.do("starting.serving@N1")
+    served = story.at
+    story.tell("node.left-out", after=3600.0, node="N2")
+    assert story.view.all_serving == served
+
+
+def test_a_node_left_out_before_any_serves_ends_no_clock(story: Story) -> None:
+    story.do("stopping.stop@N1").do("stopping.stop@N2")
+    story.tell("node.left-out", node="N2")
+    assert story.view.all_serving is None
+
+
 def test_the_clocks_stand_when_the_run_ends_without_their_end(story: Story) -> None:
     story.do("stopping.stop@N1")
     stopped = story.at

@@ -25,7 +25,7 @@ _EVIDENCE = 100
 
 #: Before these phases the plan draws a line: what begins with them.
 _BARS = {
-    "stopping": "the outage begins",
+    "installing": "the outage begins",
     POINT_OF_NO_RETURN: "point of no return",
     "joining": "the first node serves",
 }
