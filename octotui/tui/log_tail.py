@@ -22,6 +22,9 @@ from typing import Final
 LINES: Final = 400
 READS: Final = 32
 CHUNK: Final = 16 * 1024
+#: So many lines are kept to be looked at; the files have all. With more the screen would need over
+#: 60 MB.
+KEPT_LINES: Final = 40_000
 #: A line is cut after so many bytes: a file may go on for ever without an end of line.
 LONGEST: Final = 64 * 1024
 #: What a line that was cut says at its end.
@@ -88,7 +91,7 @@ def parse(line: str, node: str, at: str = "") -> LogLine:
     """A line as it stands in a file. ``at`` is the time of one that has none."""
     line = printable(line)
     if _STAMP.match(line):
-        # A hundred thousand lines share the text of their few seconds.
+        # Tens of thousands of lines share the text of their few seconds.
         at, line = at if line.startswith(at) and at else line[:20], line[21:]
     if octopus := _OCTOPUS.match(line):
         severity = _LEVELS.get(octopus[1], Severity.INFO)

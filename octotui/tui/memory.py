@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-#: Seconds between two full collections: each walks all that is kept, a tenth of a second for a
-#: hundred thousand lines.
+#: Seconds between two full collections: each walks all that is kept, which takes tens of
+#: milliseconds where many lines are.
 FULL: Final = 600.0
 
 

@@ -17,8 +17,7 @@ from octotui.api.events import Event
 from octotui.run.directory import RunDirectory
 from octotui.run.process import LifeUnknown, is_alive
 from octotui.run.reading import ReadingJournal
-from octotui.tui.log_tail import LogLine, LogTail
-from octotui.tui.store import KEPT_LINES
+from octotui.tui.log_tail import KEPT_LINES, LogLine, LogTail
 from octotui.upgrade.phases import FINAL, POINT_OF_NO_RETURN, WAITING
 from octotui.view import RunView, take
 

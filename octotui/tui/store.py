@@ -14,7 +14,7 @@ from octotui.run.directory import RunDirectory
 from octotui.run.journal import Command, JournalError
 from octotui.run.process import LifeUnknown, is_alive, last_words
 from octotui.run.reading import ReadingJournal
-from octotui.tui.log_tail import LogLine, LogTail
+from octotui.tui.log_tail import KEPT_LINES, LogLine, LogTail
 from octotui.tui.situation import Situation
 from octotui.view import RunView, take
 
@@ -23,9 +23,6 @@ ALIVE_PAUSE = 1.0
 
 #: Events that a poll takes in at most: between polls the loop serves keys and the terminal.
 EVENTS = 100
-
-#: So many log lines are kept for screens that are opened later.
-KEPT_LINES = 100_000
 
 
 class Store:
@@ -121,7 +118,7 @@ class Store:
     def lines_after(self, count: int) -> list[LogLine]:
         """Log lines of all nodes after the first ``count``, as far as they are kept."""
         new = min(self.line_count - count, len(self._lines))
-        # From the end: a deque is walked from its ends, and there may be a hundred thousand.
+        # From the end: a deque is walked from its ends, and there may be tens of thousands.
         return list(islice(reversed(self._lines), max(0, new)))[::-1]
 
     def lines_gone(self, count: int) -> list[LogLine]:

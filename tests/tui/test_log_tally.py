@@ -185,6 +185,7 @@ def cockpit(run: Make, **options: object) -> Cockpit:
 async def test_the_run_and_a_node_tell_theirs(recorded: Make) -> None:
     app = cockpit(recorded)
     async with app.run_test(size=(160, 50)) as pilot:
+        app.tick()  # it offers the decision
         await pilot.pause()
         await pilot.press("escape")
         app.tick()
@@ -224,8 +225,8 @@ async def test_a_replay_that_goes_back_has_had_fewer(recorded: Make) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         await pilot.press("space")
-        for key, count in {"$": "1 error", "0": "0 errors"}.items():
+        for key, count in {"$": "2 errors", "0": "0 errors"}.items():
             await pilot.press(key)
             assert told(app.screen.query_one(LogView)).startswith(f"all nodes logged ✗ {count} ")
         await pilot.press("$")
-        assert told(app.screen.query_one(LogView)).endswith("The service could not be stopped")
+        assert told(app.screen.query_one(LogView)).endswith("Return value …")

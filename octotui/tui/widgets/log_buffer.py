@@ -14,10 +14,9 @@ from typing import Final
 
 from rich.cells import cell_len
 
-from octotui.tui.log_tail import LogLine, Severity
+from octotui.tui.log_tail import KEPT_LINES, LogLine, Severity
 from octotui.tui.widgets.log_tally import LogTally
 
-CAPACITY: Final = 100_000
 #: Lines around each hit of a filter that are shown with it when asked for.
 AROUND: Final = 3
 
@@ -75,7 +74,7 @@ def finder(text: str) -> Callable[[str], bool] | None:
 class LogBuffer:
     """Up to ``capacity`` lines and which of them are shown."""
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, capacity: int = KEPT_LINES) -> None:
         self._capacity = capacity
         self.tally = LogTally()
         self._lines: list[LogLine] = []
@@ -274,7 +273,7 @@ class LogBuffer:
     def _forget(self) -> int:
         """Drops the oldest lines, some at once: rows that went at the top."""
         over = len(self._lines) - self._capacity
-        # Moving a hundred thousand entries for each line would cost; a twentieth is slack.
+        # Moving all entries for each line would cost; a twentieth is slack.
         if over <= self._capacity // 20:
             return 0
         before = self.rows

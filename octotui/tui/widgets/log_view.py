@@ -13,8 +13,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from octotui.tui.log_tail import LogLine, Severity
-from octotui.tui.widgets.log_buffer import CAPACITY, LogBuffer, LogFilter
+from octotui.tui.log_tail import KEPT_LINES, LogLine, Severity
+from octotui.tui.widgets.log_buffer import LogBuffer, LogFilter
 from octotui.tui.widgets.log_frame import LogFrame
 from octotui.tui.widgets.log_keys import KEYS
 from octotui.tui.widgets.log_paint import LineLayout, log_text
@@ -25,7 +25,7 @@ from octotui.tui.widgets.paint import CSS, STYLES, strip, widths
 
 
 class LogView(Widget, can_focus=True):
-    """Up to a hundred thousand lines. The last row says what is shown.
+    """The newest lines, tens of thousands. The last row says what is shown.
 
     ``whose``: of whom the lines are; the border below then says how many warnings and errors there
     were. ``bare``: the text alone, of lines that have no time and node of ours.
@@ -57,7 +57,7 @@ class LogView(Widget, can_focus=True):
     def __init__(
         self,
         *,
-        capacity: int = CAPACITY,
+        capacity: int = KEPT_LINES,
         whose: str = "",
         bare: bool = False,
         id: str | None = None,
