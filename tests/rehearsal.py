@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from octotui.api.events import Event
+from octotui.run.directory import state_folder
 from octotui.run.journal import Journal
 from octotui.run.logs import NodeLogs
 from octotui.run.runner import Runner
@@ -74,6 +75,13 @@ class Estate(Simulation):
         journal = super().journal(run_id)
         journal._db.execute("PRAGMA synchronous=OFF")
         return journal
+
+    def lay_by(self, run_id: str) -> None:
+        """Puts the journal and the logs of a run that has ended where past runs lie."""
+        place = state_folder() / "runs" / run_id
+        place.mkdir(parents=True)
+        (self.folder / f"{run_id}.db").rename(place / "run.db")
+        (self.folder / "logs").rename(place / "logs")
 
     async def close(self) -> None:
         for host in self.hosts.values():

@@ -74,6 +74,13 @@ class JournalReads(ABC):
         for row in self._rows(f"{SELECT_EVENTS} WHERE seq > ? ORDER BY seq", after):
             yield self._event(row)
 
+    def of_kinds(self, *kinds: str) -> Iterator[Event]:
+        """The events of these kinds in order, without reading the others."""
+        wanted = ", ".join("?" * len(kinds))
+        query = f"{SELECT_EVENTS} WHERE kind IN ({wanted}) ORDER BY seq"
+        for row in self._rows(query, *kinds):
+            yield self._event(row)
+
     def last(self, kind: str) -> Event | None:
         """The newest event of a kind, without reading the others."""
         rows = self._rows(f"{SELECT_EVENTS} WHERE kind = ? ORDER BY seq DESC LIMIT 1", kind)

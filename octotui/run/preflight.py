@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from octotui.api.checks import Check
 from octotui.api.facts import Facts, NodeProblem
 from octotui.run.findings import Judged, run_checks
 from octotui.run.gather import Wanted, gather
+from octotui.run.measuring import past_measures
 from octotui.upgrade.plan import Options, Plan, SmokeTest
 from octotui.upgrade.planner import make_plan
 from octotui.upgrade.steps.base import World
@@ -63,12 +65,17 @@ class Seen:
 async def look(
     world: World, settings: RunSettings, checks: Iterable[tuple[Check, str]], run_id: str
 ) -> Seen:
-    """Reads everything and judges it. Changes nothing, raises nothing that a check can say."""
+    """Reads everything and judges it. Changes nothing, raises nothing that a check can say.
+
+    The plan's durations rest on past runs of the cluster but for ``run_id``.
+    """
     wanted = Wanted(settings.to, settings.first_node, settings.instances, settings.backup_kind)
     facts = await gather(world, wanted, run_id)
     findings = run_checks(facts, checks, settings.waived)
     if any(judged.refuses for judged in findings) or not _plannable(facts, settings.instances):
         return Seen(facts, findings, None)
+    assert facts.cluster is not None, "what can be planned has a cluster"
+    measures = await asyncio.to_thread(past_measures, facts.cluster.installation_id, run_id)
     plan = make_plan(
         facts,
         cluster_url=settings.cluster_url,
@@ -76,6 +83,7 @@ async def look(
         urls=settings.urls,
         options=settings.options,
         smoke=settings.smoke,
+        measures=measures,
     )
     return Seen(facts, findings, plan)
 

@@ -7,7 +7,7 @@ to do. Nothing in it is secret.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
 from octotui.api.source import Package
@@ -55,8 +55,26 @@ class SmokeTest:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """How long a step took in so many past ``runs`` of this cluster; seconds, each run's slowest
+
+    node. ``last`` is the newest run's.
+    """
+
+    runs: int
+    last: float
+    median: float
+    best: float
+    worst: float
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
-    """Expected seconds: outage until the first node serves, until all serve, maintenance window."""
+    """Expected seconds: outage until the first node serves, until all serve, maintenance window.
+
+    ``based_on_runs``: in how many past runs its steps were measured, 0 where all are typical
+    values.
+    """
 
     outage_seconds: float
     all_up_seconds: float
@@ -69,7 +87,8 @@ class Plan:
     """Everything an upgrade sets out to do.
 
     ``installed`` is None where the installed version's package could not be had: then there is no
-    backing out once a package was installed. ``maintenance`` is as it was found.
+    backing out once a package was installed. ``maintenance`` is as it was found. ``measures``: by
+    names of steps, where the expected duration is the median of what was measured.
     """
 
     cluster_url: str
@@ -85,6 +104,7 @@ class Plan:
     smoke: tuple[SmokeTest, ...]
     steps: tuple[PlannedStep, ...]
     estimate: Estimate
+    measures: Mapping[str, Measure] = field(default_factory=dict)
 
     @property
     def is_cluster(self) -> bool:
@@ -112,7 +132,7 @@ class Plan:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Plan:
-        """The plan that ``as_json`` wrote."""
+        """The plan that ``as_json`` wrote, now or before steps were measured."""
         values = dict(data)
         values["nodes"] = tuple(PlannedNode(**node) for node in data["nodes"])
         values["target"] = Package(**data["target"])
@@ -120,6 +140,8 @@ class Plan:
         values["options"] = Options(**data["options"])
         values["smoke"] = tuple(SmokeTest(**test) for test in data["smoke"])
         values["estimate"] = Estimate(**data["estimate"])
+        measures = data.get("measures", {})
+        values["measures"] = {name: Measure(**measure) for name, measure in measures.items()}
         values["steps"] = tuple(
             PlannedStep(**{**step, "after": tuple(step["after"])}) for step in data["steps"]
         )

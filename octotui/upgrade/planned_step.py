@@ -22,6 +22,11 @@ class PlannedStep:
     after: tuple[str, ...]
     seconds: float
 
+    @property
+    def name(self) -> str:
+        """The id without the node: the same for all nodes, and from run to run."""
+        return self.id.partition("@")[0]
+
 
 def schedule(steps: Iterable[PlannedStep]) -> dict[str, tuple[float, float]]:
     """When each step of one phase begins and ends, in seconds from the phase's beginning, where

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from octotui.api.facts import Facts, NodeFacts
-from octotui.upgrade.phases import sequence
-from octotui.upgrade.plan import (
-    Estimate,
-    Options,
-    Plan,
-    PlannedNode,
-    SmokeTest,
-)
-from octotui.upgrade.planned_step import PlannedStep, longest_path
+from octotui.upgrade.estimating import estimate, foretold, measured
+from octotui.upgrade.plan import Measure, Options, Plan, PlannedNode, SmokeTest
+from octotui.upgrade.planned_step import PlannedStep
 
 #: Typical seconds of what takes time (the downtime model; calibrated against the vendor's
-#: "1 to 30 minutes", not measured). Everything else is a call of about a second.
+#: "1 to 30 minutes", not measured), for as long as a cluster has no measures of its own. Everything
+#: else is a call of about a second.
 TYPICAL: Mapping[str, float] = {
     "download": 90.0,
     "stage": 30.0,  # two packages
@@ -200,10 +195,12 @@ def make_plan(
     urls: Mapping[str, str],
     options: Options,
     smoke: Sequence[SmokeTest],
+    measures: Mapping[str, Measure],
 ) -> Plan:
     """The plan for facts whose mandatory checks passed.
 
-    ``instances`` and ``urls`` are the profile's, by node name.
+    ``instances`` and ``urls`` are the profile's, by node name. ``measures`` are of past runs of
+    this cluster, by names of steps.
     """
     cluster = facts.cluster
     assert cluster is not None, "a plan needs the cluster's facts"
@@ -239,6 +236,8 @@ def make_plan(
         *(joining(others, options.rollout) if others else ()),
         *finishing(names, bool(smoke)),
     )
+    known = foretold(steps, measures)
+    steps = measured(steps, known)
     return Plan(
         cluster_url=cluster_url,
         installation_id=cluster.installation_id,
@@ -252,22 +251,10 @@ def make_plan(
         options=options,
         smoke=tuple(smoke),
         steps=steps,
-        estimate=estimate(steps, options.reopen),
+        estimate=estimate(steps, options.reopen, known),
+        measures=known,
     )
 
 
 def _runs(node: NodeFacts, instance: str) -> bool:
     return any(s.instance == instance and s.state == "running" for s in node.services.services)
-
-
-def estimate(steps: Sequence[PlannedStep], reopen: str) -> Estimate:
-    """Outage, time until all are up, and the maintenance window, from the steps' durations."""
-    seconds = {
-        phase: longest_path(step for step in steps if step.phase == phase)
-        for phase in sequence(cluster=True)
-    }
-    outage = seconds["installing"] + seconds["migrating"] + seconds["starting"]
-    all_up = outage + seconds["joining"]
-    closed = outage if reopen == "first-verified" else all_up + seconds["finishing"]
-    window = seconds["draining"] + seconds["stopping"] + closed
-    return Estimate(outage_seconds=outage, all_up_seconds=all_up, maintenance_seconds=window)
