@@ -254,6 +254,21 @@ async def _warned(estate: Estate) -> None:
     await run.stop()
 
 
+async def _measured(estate: Estate) -> None:
+    """The third upgrade of a cluster. Its database was slow at the first, a node at the second."""
+    for run_id, version, scope, fault in (
+        ("20250908-085320-0001", "2025.2.13099", "database", "upgrade-slow=2"),
+        ("20250923-085320-0001", "2025.3.14287", "node2", "slow=2"),
+    ):
+        estate.lab.add_fault(f"{scope}:{fault}")
+        await estate.attempt(run_id, to=version, approved=True)
+        estate.lab.remove_fault(scope, fault.partition("=")[0])
+        estate.lay_by(run_id)
+    run = Beside(estate)
+    await run.enters("ready")
+    await run.stop()
+
+
 async def _many(estate: Estate) -> None:
     run = Beside(estate)
     await run.approve()
@@ -291,6 +306,7 @@ SCENARIOS: dict[str, Scenario] = {
     "refused": Scenario(_refused, {"faults": ["node2:disk-full", "node3:unreachable"]}),
     "no-way-back": Scenario(_without_a_way_back, {"faults": ["node2:disk-full"]}),
     "warned": Scenario(_warned),
+    "measured": Scenario(_measured),
     "single": Scenario(_approved, {"nodes": 1}),
     "many": Scenario(
         _many,
