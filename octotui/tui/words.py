@@ -59,6 +59,14 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
 
 
+def is_late(taken: float, expected: float) -> bool:
+    """Whether what took, or takes, so long is worth a word; seconds.
+
+    Half of all runs take longer than a median or a typical value: being a little over is nothing.
+    """
+    return taken > expected * 1.25 and taken - expected > 5
+
+
 def minutes(seconds: float) -> str:
     """How long, in a word that stands still for a minute: what ticks is sent every second."""
     whole = int(seconds // 60)

@@ -118,6 +118,9 @@ def test_clocks_stand_against_what_the_plan_expects() -> None:
     view, at = recorded("succeeded", "migrating.database@OCTO1")
     assert "outage " in text_of(clock_pieces(view, at, 120))
     assert " over" in text_of(clock_pieces(view, at + 3600, 120))
+    expected = view.plan["estimate"]["outage_seconds"]
+    assert view.last_stop is not None
+    assert " over" not in text_of(clock_pieces(view, view.last_stop + expected + 20, 120))
     assert len(text_of(clock_pieces(view, at, 78))) <= 78
     failed, end = recorded("joining-failed")
     assert text_of(clock_pieces(failed, end, 160)).count("✓") == 1  # not all are up

@@ -11,12 +11,9 @@ from octotui.tui.refusals import waivable
 from octotui.tui.screens.plan_text import findings_text
 from octotui.tui.screens.run_text import run_name, versions
 from octotui.tui.screens.times_text import drawn
-from octotui.tui.words import SERVING_MARKS, STEP_MARKS, clock, duration, join, run_mark
+from octotui.tui.words import SERVING_MARKS, STEP_MARKS, clock, duration, is_late, join, run_mark
 from octotui.upgrade.phases import BY_NAME
 from octotui.view import RunView
-
-#: A phase that took this much longer than expected is marked.
-_LATE = 1.25
 
 
 def report_head(view: RunView) -> Content:
@@ -115,7 +112,7 @@ def _phases(view: RunView) -> Iterator[Content]:
         )
         for step in steps:
             taken = (step.ended or begun) - (step.started or begun)
-            late = step.expected > 5 and taken > step.expected * _LATE
+            late = step.expected > 5 and is_late(taken, step.expected)
             if step.state in ("done", "already") and step.attempt == 1 and not late:
                 continue
             glyph, word, style = STEP_MARKS[step.state]

@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from octotui.tui.widgets.paint import CSS, STYLES, Piece, strip, widths
 from octotui.tui.widgets.phases import goes_back
-from octotui.tui.words import duration, minutes
+from octotui.tui.words import duration, is_late, minutes
 from octotui.view import RunView
 
 #: Clock, its name, the plan's estimate of it, the time at which it stops.
@@ -127,8 +127,7 @@ def _in_parts(
             still += [(f"{title} ", "dim"), (text, "dim")]
             parts += [[], []]
             continue
-        over = int(taken) - int(expected) if expected is not None else 0
-        late = over > 0
+        late = expected is not None and is_late(taken, expected)
         still.append((f"{title} ", "plain"))
         towards = "busy" if expected else "plain"
         ticks = (duration(int(taken)), "warn" if late else "good" if reached else towards)
@@ -136,9 +135,10 @@ def _in_parts(
         if expected:
             of = " of about " if long else "/"
             parts[-1].append((f"{of}{duration(expected)}", "dim"))
-        if late:
+        if expected is not None and late:
             # In minutes: the clock beside it ticks already, and each tick is sent.
-            parts[-1].append((f" {minutes(over)} over" if words else "!", "warn"))
+            over = f" {minutes(int(taken) - int(expected))} over"
+            parts[-1].append((over if words else "!", "warn"))
         if reached:
             parts[-1].append((" ✓", "good"))
         elif not expected and long:

@@ -18,14 +18,11 @@ from octotui.tui.widgets.phases import (
     phases_now,
     remaining,
 )
-from octotui.tui.words import clock, duration, phase_names
+from octotui.tui.words import clock, duration, is_late, phase_names
 from octotui.upgrade.phases import BY_NAME, POINT_OF_NO_RETURN, ROLLING_BACK
 from octotui.view import RunView
 
 HEIGHT = 2
-
-#: A phase that takes this much longer than expected, seconds, is worth a word.
-_NOTABLE = 5
 
 
 class PhaseTimeline(Widget):
@@ -148,9 +145,8 @@ def _phase_words(phase: PhaseNow) -> list[Piece]:
         expected = duration(phase.expected)
         of = f", about {expected} expected" if taken is None else f" of about {expected}"
         pieces.append((of, "dim"))
-        over = (taken or 0) - int(phase.expected)
-        if over > _NOTABLE:
-            pieces.append((f", {duration(over)} over", "warn"))
+        if taken and is_late(taken, phase.expected):
+            pieces.append((f", {duration(taken - int(phase.expected))} over", "warn"))
     return pieces
 
 
