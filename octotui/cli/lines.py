@@ -11,7 +11,9 @@ from typing import Any
 
 from octotui.api.events import Event
 from octotui.api.harmless import harmless
+from octotui.upgrade.estimating import expectation
 from octotui.upgrade.phases import BY_NAME
+from octotui.upgrade.plan import Plan
 from octotui.view import RunView
 
 #: With nothing else to say, a line says what is being waited for this often, seconds.
@@ -116,13 +118,10 @@ class PlainLines:
             case "finding":
                 return [f"  {finding_line(data)}"]
             case "plan":
-                estimate = data["estimate"]
+                plan = Plan.from_json(data)
                 return [
-                    f"  plan: {data['from_version']} to {data['to_version']}, "
-                    f"first node {data['first_node']}; expected outage "
-                    f"{duration(estimate['outage_seconds'])}, all up after "
-                    f"{duration(estimate['all_up_seconds'])}, maintenance "
-                    f"{duration(estimate['maintenance_seconds'])}"
+                    f"  plan: {plan.from_version} to {plan.to_version}, "
+                    f"first node {plan.first_node}; expected {expectation(plan, duration)}"
                 ]
             case "step.started" if data["expected_seconds"] > 1:
                 expected = f", about {duration(data['expected_seconds'])}"

@@ -12,8 +12,10 @@ from octotui.cli.lines import duration, finding_line
 from octotui.cli.upgrade import checked_profile
 from octotui.run.findings import Judged
 from octotui.run.request import RunRequest
+from octotui.upgrade.estimating import TAKES_TIME, expectation
 from octotui.upgrade.phases import BY_NAME
 from octotui.upgrade.plan import Plan
+from octotui.upgrade.planned_step import PlannedStep
 
 
 @click.command()
@@ -85,14 +87,17 @@ def _print_plan(made: Plan, phases: list[str]) -> None:
             continue
         click.echo(f"\n{phase}: {BY_NAME[phase].title}")
         for step in steps:
-            click.echo(f"  {step.node or 'cluster':<12} {step.title}, {duration(step.seconds)}")
-    estimate = made.estimate
-    click.echo(
-        f"\nExpected: outage {duration(estimate.outage_seconds)}, all up after "
-        f"{duration(estimate.all_up_seconds)}, maintenance mode "
-        f"{duration(estimate.maintenance_seconds)}. "
-        + ("Typical values." if not estimate.based_on_runs else "")
-    )
+            click.echo(f"  {step.node or 'cluster':<12} {step.title}, {_about(made, step)}")
+    click.echo(f"\nExpected: {expectation(made, duration)}.")
+
+
+def _about(made: Plan, step: PlannedStep) -> str:
+    """How long a step is expected to take, and what it took where that was measured here."""
+    measure = made.measures.get(step.name)
+    if measure is None or step.seconds <= TAKES_TIME:
+        return duration(step.seconds)
+    last, worst = duration(measure.last), duration(measure.worst)
+    return f"{duration(step.seconds)} (last {last}, worst {worst})"
 
 
 def _mermaid(phases: list[str]) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from octotui.report.node_times import times_of_run
 from octotui.report.node_times_text import picture
+from octotui.upgrade.estimating import basis
 from octotui.upgrade.phases import BY_NAME
+from octotui.upgrade.plan import Plan
 from octotui.view import RunView, StepView
 
 #: Columns of what is drawn.
@@ -68,9 +70,14 @@ def _clocks(view: RunView) -> Iterator[str]:
     yield "| clock | seconds | expected |"
     yield "|---|---:|---:|"
     for title, seconds, key in rows:
-        shown = f"{seconds:.1f}" if seconds is not None else "-"
-        yield f"| {title} | {shown} | {expected.get(key, '-')} |"
+        yield f"| {title} | {_seconds(seconds)} | {_seconds(expected.get(key))} |"
     yield ""
+    if view.plan:
+        yield f"What was expected rests on {basis(Plan.from_json(view.plan))}.\n"
+
+
+def _seconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.1f}"
 
 
 def _nodes(view: RunView) -> Iterator[str]:

@@ -175,6 +175,22 @@ def test_check_and_plan_change_nothing(tmp_path: Path) -> None:
     assert "--yes" in unapproved.stdout
 
 
+def test_the_next_plan_rests_on_what_this_cluster_took(tmp_path: Path) -> None:
+    with lab_up(tmp_path) as lab:
+        first = octotui("upgrade", lab.profile, "--to", "2025.3.14287", "--yes", "--headless")
+        assert first.code == 0, first.said
+        planned = octotui("plan", lab.profile, "--json")
+        told = octotui("plan", lab.profile)
+    plan = json.loads(planned.stdout)
+    assert plan["estimate"]["based_on_runs"] == 1
+    # The lab is sixty times as fast as the typical values.
+    assert 0 < plan["estimate"]["outage_seconds"] < 60
+    measure = plan["measures"]["migrating.database"]
+    step = next(s for s in plan["steps"] if s["id"].startswith("migrating.database@"))
+    assert 0 < step["seconds"] == measure["median"] == measure["last"] == measure["worst"] < 30
+    assert "measured in 1 past run)" in told.stdout.replace("\n", " ")
+
+
 def test_the_viewer_may_die_and_the_run_goes_on(tmp_path: Path) -> None:
     with lab_up(tmp_path, speed=30) as lab:
         viewer = subprocess.Popen(

@@ -134,6 +134,7 @@ SCENES: Final[dict[str, Scene]] = {
     "plan-problem": Scene("refused", enters("failed")),
     "plan-warnings": Scene("warned"),
     "plan-approval": Scene("held", is_kind("command")),
+    "plan-measured": Scene("measured"),
     "plan-many": Scene("many", is_kind("command")),
     "plan-gone": Scene("held", is_kind("command"), alive=False),
     "plan-of-a-run": Scene("joining-failed", _JOINING, ("p",)),

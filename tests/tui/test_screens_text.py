@@ -21,6 +21,7 @@ from octotui.tui.screens.node_text import facts_text, node_head, node_steps
 from octotui.tui.screens.plan_text import (
     approval_text,
     checks_title,
+    expected_text,
     findings_text,
     plan_head,
     steps_text,
@@ -78,8 +79,8 @@ def texts(view: RunView, now: float, alive: bool) -> Iterator[Content]:
     yield plan_head(situation, now)
     yield Content(checks_title(view))
     yield findings_text(view)
-    yield steps_text(view)
-    yield approval_text(situation)
+    yield steps_text(view, WIDTH)
+    yield approval_text(situation, expected_text(view))
     for name in list(view.nodes)[:3]:
         yield from (node_head(view, name, now), node_steps(view, name, now), facts_text(view, name))
     if view.state in WAITING or not alive:
@@ -184,7 +185,7 @@ def whole(name: str) -> RunView:
 
 
 def test_no_way_back_is_promised_where_there_is_none() -> None:
-    text = approval_text(Situation(whole("warned"), alive=True)).plain
+    text = approval_text(Situation(whole("warned"), alive=True), Content("")).plain
     assert "no way back once a package is installed" in text
     assert "can be put back" not in text
 

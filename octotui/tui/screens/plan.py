@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Grid, VerticalScroll
+from textual.content import Content
 
 from octotui.tui.commands import bindings_of
 from octotui.tui.screens.base import CockpitScreen, KeyLine, Line
 from octotui.tui.screens.plan_text import (
     approval_text,
     checks_title,
+    expected_text,
     findings_text,
     plan_head,
     steps_text,
@@ -21,7 +23,7 @@ from octotui.view import RunView
 #: Columns beside the picture: its frame, padding and a scrollbar.
 _AROUND = 6
 
-#: Columns of the picture where it is copied.
+#: Columns of what is copied.
 _COPIED = 78
 
 
@@ -33,7 +35,8 @@ class PlanScreen(CockpitScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._built = -1
+        self._built = (-1, 0)
+        self._expected = Content("")
         self._drawn: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -54,13 +57,15 @@ class PlanScreen(CockpitScreen):
     def show(self, situation: Situation, now: float) -> None:
         view = self.store.view
         self.query_one("#plan-head", Line).say(plan_head(situation, now))
-        if view.seq != self._built:  # a plan of many nodes is long
-            self._built = view.seq
+        width = self.query_one("#steps-text", Line).content_size.width
+        if (view.seq, width) != self._built:  # a plan of many nodes is long
+            self._built = (view.seq, width)
             self.query_one("#findings", VerticalScroll).border_title = checks_title(view)
             self.query_one("#findings-text", Line).say(findings_text(view))
-            self.query_one("#steps-text", Line).say(steps_text(view))
+            self.query_one("#steps-text", Line).say(steps_text(view, width))
+            self._expected = expected_text(view)
         self._show_times(view)
-        self.query_one("#approval", Line).say(approval_text(situation))
+        self.query_one("#approval", Line).say(approval_text(situation, self._expected))
 
     def _show_times(self, view: RunView) -> None:
         """Drawn anew for another plan or width only: what else comes changes nothing in it."""
@@ -73,5 +78,5 @@ class PlanScreen(CockpitScreen):
 
     def text(self) -> str:
         view = self.store.view
-        texts = (findings_text(view), steps_text(view), times_text(view, _COPIED))
+        texts = (findings_text(view), steps_text(view, _COPIED), times_text(view, _COPIED))
         return "".join(f"{text.plain}\n\n" for text in texts if text.plain)

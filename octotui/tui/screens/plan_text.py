@@ -11,8 +11,9 @@ from textual.content import Content
 from octotui.tui.screens.run_text import run_name, versions
 from octotui.tui.situation import Situation
 from octotui.tui.words import FINDING_MARKS, duration, join, phase_names, run_mark, shorten
+from octotui.upgrade.estimating import TAKES_TIME, expectation
 from octotui.upgrade.phases import POINT_OF_NO_RETURN
-from octotui.upgrade.plan import Plan
+from octotui.upgrade.plan import Measure, Plan
 from octotui.upgrade.planned_step import longest_path
 from octotui.view import NodeView, RunView, StepView
 
@@ -22,6 +23,9 @@ _WAIVED = ("!", "waived", "$warning")
 
 #: Letters of what a check saw where it passed; those of many nodes name them all.
 _EVIDENCE = 100
+
+#: Columns from which on the steps have room for more than one time.
+_ROOM_FOR_TIMES = 46
 
 #: Before these phases the plan draws a line: what begins with them.
 _BARS = {
@@ -123,8 +127,11 @@ def _finding(finding: Mapping[str, Any]) -> list[Content]:
     return lines
 
 
-def steps_text(view: RunView) -> Content:
-    """The plan's phases and steps with their expected durations, and where the outage lies."""
+def steps_text(view: RunView, width: int) -> Content:
+    """The plan's phases and steps with their expected durations, and where the outage lies.
+
+    Where ``width`` columns leave room, with what was measured last and at worst.
+    """
     if not view.plan:
         return Content.styled("Made when all checks are done.", "dim")
     plan = Plan.from_json(view.plan)
@@ -142,10 +149,13 @@ def steps_text(view: RunView) -> Content:
     if view.plan.get("installed") is None:
         text = "no way back after installing"
         lines.append(Content.assemble(("! ", "bold $warning"), text))
-    lines += [Content(""), Content.styled("Steps", "bold $accent")]
+    wide = width >= _ROOM_FOR_TIMES
+    lines += [Content(""), *_steps_head(plan, wide)]
     for phase, steps in _by_phase(view):
         lines.append(Content.styled(phase.replace("_", " "), "bold"))
-        lines += [_step(title, group, len(view.nodes)) for title, group in _groups(steps)]
+        for title, group in _groups(steps):
+            times = _times(group, plan.measures, wide)
+            lines.append(Content.assemble(*times, title, _where(group, len(view.nodes))))
     return join(lines)
 
 
@@ -174,21 +184,60 @@ def _groups(steps: list[StepView]) -> Iterator[tuple[str, list[StepView]]]:
     yield from groups.items()
 
 
-def _step(title: str, steps: list[StepView], count: int) -> Content:
+def _steps_head(plan: Plan, wide: bool) -> Iterator[Content]:
+    """What the marks and the columns mean, where anything was measured."""
+    head = ("Steps", "bold $accent")
+    if not plan.measures:
+        yield Content.assemble(head)
+        return
+    median = "median of past runs" if wide else "measured"
+    yield Content.assemble(head, f"   ● {median}  ", ("○ typical", "dim"))
+    if wide:
+        yield Content.styled(f"{'expected':>9}{'last':>8}{'worst':>8}", "dim")
+
+
+def _times(
+    steps: list[StepView], measures: Mapping[str, Measure], wide: bool
+) -> Iterator[tuple[str, str]]:
+    """How long a step is expected to take, and whether that was measured, ahead of its title: what
+
+    is cut off at the right is the title.
+    """
+    measure = measures.get(steps[0].id.partition("@")[0])
+    seconds = max(step.expected for step in steps)
+    long = seconds > TAKES_TIME
+    about = duration(seconds) if long else ""
+    if not measures:
+        yield f"{about:>7}  ", ""
+        return
+    mark = ("●" if measure else "○") if long else " "
+    yield f"  {mark}{about:>6}", "" if measure else "dim"
+    if wide:
+        past = [duration(measure.last), duration(measure.worst)] if measure and long else ["", ""]
+        yield "".join(f"{time:>8}" for time in past), "dim"
+    yield "  ", ""
+
+
+def _where(steps: list[StepView], count: int) -> tuple[str, str]:
     nodes = [step.node for step in steps if step.node]
     if 1 < count == len(nodes):
-        where = "every node"
+        where = "  every node"
     elif len(nodes) > 3:
-        where = f"{len(nodes)} nodes"
+        where = f"  {len(nodes)} nodes"
     else:
-        where = " ".join(nodes)
-    seconds = max(step.expected for step in steps)
-    took = f"  {duration(seconds)}" if seconds > 1 else ""
-    return Content.assemble(f"  {title}", (f"  {where}" if where else "", "dim"), took)
+        where = f"  {' '.join(nodes)}" if nodes else ""
+    return where, "dim"
 
 
-def approval_text(situation: Situation) -> Content:
-    """What approving leads to, in numbers and words; or what is waited for."""
+def expected_text(view: RunView) -> Content:
+    """How long the upgrade is expected to take, and what that rests on; empty once approved."""
+    if not view.plan or view.state != "ready":
+        return Content("")
+    return Content(f"Expected: {expectation(Plan.from_json(view.plan), duration)}.")
+
+
+def approval_text(situation: Situation, expected: Content) -> Content:
+    """What approving leads to, with the line ``expected`` first; or what is waited for."""
     view = situation.view
     assert view is not None, "the plan's screen has a run"
     if situation.replayed:
@@ -200,16 +249,7 @@ def approval_text(situation: Situation) -> Content:
         return Content.styled(text, "dim")
     if not view.plan or view.state != "ready":
         return Content("")
-    estimate = view.plan["estimate"]
-    runs = estimate["based_on_runs"]
-    basis = f"measured in {runs} runs" if runs else "typical values, not measured here"
-    lines = [
-        Content(
-            f"Expected: outage {duration(estimate['outage_seconds'])}, all nodes up after "
-            f"{duration(estimate['all_up_seconds'])}, maintenance mode "
-            f"{duration(estimate['maintenance_seconds'])} ({basis})."
-        )
-    ]
+    lines = [expected]
     if situation.alive:
         lines.append(_approving(view))
     else:
