@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
 from octotui.api.harmless import harmless
+from octotui.upgrade.phases import FINAL
 
 StepState: TypeAlias = Literal["pending", "running", "done", "already", "failed", "interrupted"]
 
@@ -141,6 +142,11 @@ class RunView:
             problems=list(self.problems),
             lines=list(self.lines),
         )
+
+    @property
+    def over(self) -> bool:
+        """Whether the run has come to an end that it does not leave."""
+        return self.state in FINAL or self.outcome == "refused"
 
     def running_steps(self) -> list[StepView]:
         return [step for step in self.steps.values() if step.state == "running"]
@@ -368,7 +374,8 @@ def _plugin_problem(view: RunView, event: Event, data: Mapping[str, Any]) -> Non
 
 
 def _refused(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
-    view.outcome = "refused"
+    # One that changed something is not at its end by that: it is taken up once the other's is over.
+    view.outcome = "needs_person" if view.changed else "refused"
     view.holder = data["holder"]
     # Of a run that never began nothing else is known.
     view.profile = view.profile or data.get("profile", "")

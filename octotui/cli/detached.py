@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from octotui.run.directory import RunDirectory
-from octotui.run.process import is_alive
+from octotui.run.process import LifeUnknown, is_alive
 from octotui.view import RunView
 
 
 def detached(run: RunDirectory, view: RunView) -> list[str]:
     """Lines for the terminal: leaving decided nothing, and whether anything goes on."""
     again = f"Look at it again: octotui attach {run.run_id}"
-    if not is_alive(run):
+    try:
+        alive = is_alive(run)
+    except LifeUnknown as error:
+        return [f"Detached; nothing was decided. {error}", again]
+    if not alive:
         return [
             f"Detached. The run's process is gone, in {_words(view.state)}; nothing goes on.",
             f"Take it up: octotui resume {run.run_id}",

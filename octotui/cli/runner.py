@@ -1,4 +1,7 @@
-"""The runner's process: ``python -m octotui.cli.runner DIRECTORY``, started by ``run.process``."""
+"""The runner's process, started by ``run.process``: ``python -m octotui.cli.runner DIRECTORY SEQ``.
+
+``SEQ`` is the newest event of the journal that whoever starts it knew of.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from octotui.run.assemble import Parts, assemble
 from octotui.run.directory import RunDirectory
 from octotui.run.journal import Journal
 from octotui.run.logs import NodeLogs
-from octotui.run.process import carrying_out
+from octotui.run.process import RunnerRefused, carrying_out
 from octotui.run.reading import ReadingJournal
 from octotui.run.request import RunRequest
 from octotui.run.runner import Runner
@@ -24,8 +27,8 @@ from octotui.view import fold
 def main() -> int:
     """Carries out the run of that directory; the exit code is the run's.
 
-    2: the profile has faults, what it names cannot be opened, or the run has a runner already; said
-    on standard error, before anything is written.
+    2: the profile has faults, what it names cannot be opened, or another runner was quicker: then
+    nothing was done. Or the journal cannot be used any more. It is said on standard error.
     """
     run = RunDirectory(Path(sys.argv[1]))
     if hasattr(signal, "SIGHUP"):
@@ -33,9 +36,15 @@ def main() -> int:
     # Transports' threads must not keep the event loop waiting for its turn: with 50 nodes that
     # answer at once, the interpreter's 5 ms a thread would add up to a quarter of a second.
     sys.setswitchinterval(0.0005)
+    reading = ReadingJournal(run.journal, run.run_id)
     try:
-        parts = assemble(RunRequest.read(ReadingJournal(run.journal, run.run_id)), run.run_id)
+        parts = assemble(RunRequest.read(reading), run.run_id)
         with carrying_out(run):
+            if reading.newest() != int(sys.argv[2]):
+                raise RunnerRefused(
+                    f"Another process has carried run {run.run_id} out meanwhile. Look how it "
+                    f"stands: octotui attach {run.run_id}"
+                )
             return _journalled(run, parts)
     except OctotuiError as error:
         print(error, file=sys.stderr)

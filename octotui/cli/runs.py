@@ -13,7 +13,7 @@ from octotui.api.errors import OctotuiError
 from octotui.cli.cockpit import full_screen, view_of, watch
 from octotui.cli.follow import commands_help
 from octotui.cli.lines import duration
-from octotui.run.commanding import give_command
+from octotui.run.commanding import ended_as, give_command
 from octotui.run.directory import RunDirectory
 from octotui.run.process import LifeUnknown, is_alive, start
 from octotui.run.reading import ReadingJournal
@@ -92,11 +92,14 @@ def resume(run: str, yes: bool, headless: bool, plain: bool, as_json: bool) -> i
         raise OctotuiError(
             f"run {directory.run_id} is alive", next_step=f"octotui attach {directory.run_id}"
         )
-    final = view.exit_code is not None and view.exit_code != 4
-    if not final:
+    if not view.over:
+        for command in ReadingJournal(directory.journal, directory.run_id).pending_commands():
+            click.echo(
+                f"First comes what was asked for meanwhile: {command} ({command.by}).", err=True
+            )
         resume_run(directory, approved=yes, attended=attended)
         start(directory)
-    after = view.seq - 1 if final else view.seq
+    after = view.seq - 1 if view.over else view.seq
     screen = attended and full_screen(plain=plain)
     return watch(directory, as_json=as_json, attended=attended, screen=screen, after=after)
 
@@ -118,8 +121,8 @@ def report(run: str) -> None:
 def control(run: str, command: str, argument: str) -> None:
     """Steer RUN."""
     directory = RunDirectory.find(run)
-    command_id = give_command(directory, command, argument)
-    answer = _answer(directory, command_id)
+    given = give_command(directory, command, argument)
+    answer = _answer(directory, given.command_id)
     if answer.startswith("refused: "):
         raise OctotuiError(answer.removeprefix("refused: "))
     click.echo(answer)
@@ -138,6 +141,8 @@ def _answer(run: RunDirectory, command_id: int) -> str:
         if time.monotonic() - begun > PATIENCE:
             return f"noted; the run has not taken it within {duration(PATIENCE)}"
         time.sleep(PAUSE)
+    if outcome := ended_as(journal):
+        return f"noted, but the run had ended before it could take it: {outcome}"
     return (
         f"Nobody carries out {run.run_id} now. The command is noted and comes first with: "
         f"octotui resume {run.run_id}"

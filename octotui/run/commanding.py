@@ -3,29 +3,59 @@
 from __future__ import annotations
 
 import getpass
+from typing import NamedTuple
 
+from octotui.api.errors import OctotuiError
 from octotui.run.control import check_command
 from octotui.run.directory import RunDirectory
-from octotui.run.journal import Journal
-from octotui.run.process import is_alive
+from octotui.run.journal import Journal, JournalReads
+from octotui.run.process import LifeUnknown, is_alive
+from octotui.upgrade.phases import FINAL
 
 
-def give_command(run: RunDirectory, name: str, argument: str) -> int:
-    """Puts a command into the run's journal, in this person's name; returns its id there.
+class Given(NamedTuple):
+    """A command in the journal. ``taken_soon``: a process is there that takes it."""
+
+    command_id: int
+    taken_soon: bool
+
+
+def give_command(run: RunDirectory, name: str, argument: str) -> Given:
+    """Puts a command into the run's journal, in this person's name.
 
     It is on the disk then, and its answer comes as an event; where nobody carries the run out it
-    comes first when the run is taken up. Takes milliseconds. Raises OctotuiError, also where the
-    command is wrong, and where a run that nobody carries out would surely refuse it.
+    comes first when the run is taken up. Takes milliseconds. Raises OctotuiError, and notes nothing
+    then, where the command is wrong, the run has ended, or nobody carries it out and it would
+    surely refuse.
     """
     check_command(name, argument)
-    alive = is_alive(run)
+    alive = _may_live(run)
     journal = Journal(run.journal, run.run_id)
     try:
+        if outcome := ended_as(journal):
+            raise OctotuiError(f"run {run.run_id} has ended: {outcome}")
         if not alive:
             # Loads the steps: whoever steers a run that lives does without.
             from octotui.run.foretelling import refuse_impossible
 
             refuse_impossible(journal, name, argument)
-        return journal.command(name, argument, getpass.getuser())
+        return Given(journal.command(name, argument, getpass.getuser()), alive)
     finally:
         journal.close()
+
+
+def ended_as(journal: JournalReads) -> str:
+    """How the run came to an end that it does not leave; empty where it did not."""
+    state, ended = journal.last("state"), journal.last("run.ended")
+    if state and state.data["to"] in FINAL:
+        return str(ended.data["outcome"] if ended else state.data["to"])
+    refused = journal.last("run.refused") and not (state and state.data["changed"])
+    return "refused" if refused else ""
+
+
+def _may_live(run: RunDirectory) -> bool:
+    """A run of which nobody can tell is to be stopped all the same."""
+    try:
+        return is_alive(run)
+    except LifeUnknown:
+        return True

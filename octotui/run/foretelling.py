@@ -8,9 +8,8 @@ from typing import Any
 
 from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
-from octotui.run.journal import Journal
+from octotui.run.journal import Journal, JournalError
 from octotui.run.ledger import Ledger
-from octotui.run.outcome import EXIT_CODES
 from octotui.run.steering import Steering
 from octotui.upgrade.machine import Marks, RunMachine
 
@@ -18,15 +17,10 @@ from octotui.upgrade.machine import Marks, RunMachine
 def refuse_impossible(journal: Journal, command: str, argument: str) -> None:
     """Raises OctotuiError where the run would surely refuse this command when taken up again.
 
-    One that has come to its end takes none. Commands that wait already come before it. What only a
-    look at the world can tell, whether the database is unchanged after a failed upgrade, counts as
-    well here: the run will look.
+    Commands that wait already come before it. What only a look at the world can tell, whether the
+    database is unchanged after a failed upgrade, counts as well here: the run will look.
     """
-    ledger = Ledger()
-    for event in journal.events():
-        ledger.apply(event)
-    if outcome := _final_outcome(journal, ledger):
-        raise OctotuiError(f"run {journal.run_id} has ended: {outcome}")
+    ledger = _ledger(journal)
     steering = _rehearsal(journal, ledger)
     for waiting in journal.pending_commands():
         with suppress(OctotuiError):
@@ -34,11 +28,20 @@ def refuse_impossible(journal: Journal, command: str, argument: str) -> None:
     steering.obey(command, argument)
 
 
-def _final_outcome(journal: Journal, ledger: Ledger) -> str:
-    """How the run came to an end that it does not leave; empty for one that can be taken up."""
-    if ledger.ended and ledger.ended["exit_code"] != EXIT_CODES["needs_person"]:
-        return str(ledger.ended["outcome"])
-    return "refused" if journal.last("run.refused") else ""
+def _ledger(journal: Journal) -> Ledger:
+    ledger = Ledger()
+    for event in journal.events():
+        try:
+            ledger.apply(event)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise JournalError(
+                f"the journal {journal.path} cannot be understood: its event {event.seq} "
+                f"({event.kind}) does not fit",
+                meaning="What the run would do with a command is not known",
+                left="Nothing was noted",
+                next_step=f"octotui bundle {journal.run_id} saves what can still be read of it",
+            ) from error
+    return ledger
 
 
 def _rehearsal(journal: Journal, ledger: Ledger) -> Steering:

@@ -58,6 +58,9 @@ class Command:
     argument: str
     answer: str | None
 
+    def __str__(self) -> str:
+        return f"{self.command} {self.argument}".strip()
+
 
 class JournalReads(ABC):
     """What can be asked of a journal. Everything raises JournalError where it cannot be read."""
@@ -80,6 +83,11 @@ class JournalReads(ABC):
         query = f"{SELECT_EVENTS} WHERE kind IN ({wanted}) ORDER BY seq"
         for row in self._rows(query, *kinds):
             yield self._event(row)
+
+    def newest(self) -> int:
+        """The ``seq`` of the last event; 0 where there is none."""
+        [(newest,)] = self._rows("SELECT max(seq) FROM event")
+        return newest or 0
 
     def last(self, kind: str) -> Event | None:
         """The newest event of a kind, without reading the others."""

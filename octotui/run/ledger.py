@@ -85,6 +85,7 @@ class Ledger:
         match event.kind:
             case "run.started":
                 self.begun_at = event.at
+                self.hold = frozenset(data["hold"])
             case "command":
                 self.hold = frozenset(data["hold"])
             case "plan":

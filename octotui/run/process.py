@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from octotui.api.errors import OctotuiError
 from octotui.run.directory import RunDirectory
+from octotui.run.reading import ReadingJournal
 
 if sys.platform != "win32":
     import fcntl
@@ -26,7 +27,7 @@ _LAST_WORDS: Final = 2000
 _NO_LOCK: Final = (OSError, NotImplementedError)
 
 #: Whoever looks at the lock may hold it for a moment, never for so long, seconds.
-_PATIENCE: Final = 10.0
+_PATIENCE: Final = 1.0
 
 
 class RunnerRefused(OctotuiError):
@@ -135,7 +136,8 @@ def last_words(run: RunDirectory) -> str:
 
 
 def start(run: RunDirectory) -> None:
-    """Starts the run's runner in a session of its own, and returns once it lives.
+    """Starts the run's runner in a session of its own, and returns once one lives: of two who start
+    at the same time the quicker one's.
 
     Closing the terminal, losing the connection or killing the viewer does not reach it. Raises
     RunnerRefused where it ended at once, as with a profile that has faults, or where the run has
@@ -143,7 +145,9 @@ def start(run: RunDirectory) -> None:
     """
     if is_alive(run):
         raise is_alive_already(run)  # and its last words are left to it
-    command = [sys.executable, "-m", "octotui.cli.runner", str(run.path)]
+    # What this start was decided by: it is refused where another runner has written more since.
+    newest = ReadingJournal(run.journal, run.run_id).newest()
+    command = [sys.executable, "-m", "octotui.cli.runner", str(run.path), str(newest)]
     # Transports work in threads; with an arena for each the C library keeps memory that is free.
     environment = {"MALLOC_ARENA_MAX": "2", **os.environ}
     run.runner_log.write_bytes(b"")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from octotui.run.directory import RunDirectory
@@ -41,10 +41,12 @@ def create_run(request: RunRequest) -> RunDirectory:
 
 
 def resume_run(run: RunDirectory, *, approved: bool, attended: bool) -> None:
-    """Notes that a run is taken up again, by whom it can be asked, and whether it is approved."""
+    """Notes that a run is taken up again, by whom it can be asked, and whether it is approved.
+
+    An approval that was given before it began does not count any more: what it was given for may
+    have changed.
+    """
     journal = Journal(run.journal, run.run_id)
-    before = RunRequest.read(journal)
-    RunRequest(
-        before.profile, before.to, before.approved or approved, attended, before.waived
-    ).write(journal)
+    request = replace(RunRequest.read(journal), approved=approved, attended=attended)
+    request.write(journal)
     journal.close()

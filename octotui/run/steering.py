@@ -54,8 +54,7 @@ class Steering:
                 answer = self.obey(command.command, command.argument)
             except OctotuiError as error:
                 answer = f"refused: {error}"
-                text = f"{command.command} {command.argument}".strip()
-                refusals.append(f"'{text}' was refused: {str(error).rstrip('.')}.")
+                refusals.append(f"'{command}' was refused: {str(error).rstrip('.')}.")
             self._append(
                 "run",
                 "command",

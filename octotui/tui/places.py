@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from octotui.tui.situation import Situation
-from octotui.upgrade.phases import FINAL
 
 if TYPE_CHECKING:
     from octotui.tui.screens.base import CockpitScreen
@@ -15,7 +14,7 @@ def place_of(situation: Situation) -> str:
     """The screen that a run needs by itself: plan, run or report."""
     view = situation.view
     assert view is not None, "there is a run"
-    if view.state in FINAL or view.outcome == "refused":
+    if view.over:
         return "report"
     return "plan" if view.state in ("preflight", "ready") else "run"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from octotui.tui.ahead import holds_ahead
 from octotui.tui.refusals import waivable
 from octotui.tui.situation import Situation
-from octotui.upgrade.phases import BY_NAME, FINAL, WAITING
+from octotui.upgrade.phases import BY_NAME, WAITING
 from octotui.view import RunView
 
 #: Phases in which a node that failed can be left behind.
@@ -128,5 +128,4 @@ def working(situation: Situation) -> bool:
 
 def over(situation: Situation) -> bool:
     """Whether the run has come to an end that it does not leave."""
-    view = situation.view
-    return bool(view and (view.state in FINAL or view.outcome == "refused"))
+    return situation.view is not None and situation.view.over

@@ -23,6 +23,13 @@ def note(estate: Estate, command: str, argument: str = "") -> None:
     viewer.close()
 
 
+def held_before(outcome: Outcome) -> str:
+    """The phase that a run waits before."""
+    assert outcome.state == "held"
+    [*_, last] = (event for event in outcome.events if event.kind == "state")
+    return str(last.data["waiting_phase"])
+
+
 def test_a_refused_abort_does_not_carry_the_run_over_the_point_of_no_return(
     tmp_path: Path,
 ) -> None:
@@ -52,6 +59,19 @@ def test_attended_it_waits_for_something_better(tmp_path: Path) -> None:
         return await estate.attempt(hold=("migrating",), attended=True, during=person)
 
     assert_upgraded(rehearse(tmp_path, play, nodes=1))
+
+
+def test_a_run_that_is_taken_up_keeps_the_holds_it_began_with(tmp_path: Path) -> None:
+    """Whoever takes it up may be asked, or nobody: the holds were chosen before."""
+
+    async def play(estate: Estate) -> Outcome:
+        held = await estate.attempt(hold=("stopping", "migrating"))
+        assert held_before(held) == "stopping"
+        held = await estate.attempt(hold=())
+        assert held_before(held) == "migrating"
+        return await estate.attempt(hold=())
+
+    assert_upgraded(rehearse(tmp_path, play, nodes=2))
 
 
 def test_a_run_that_died_in_a_phase_waits_too(tmp_path: Path) -> None:

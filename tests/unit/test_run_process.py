@@ -21,7 +21,7 @@ from octotui.run.process import (
     process_lock,
     start,
 )
-from octotui.run.request import RunRequest
+from octotui.run.request import RunRequest, resume_run
 
 
 @pytest.fixture
@@ -86,19 +86,62 @@ def test_of_two_that_start_at_once_the_loser_says_so_and_writes_nothing(
 ) -> None:
     """The other one had no lock yet when this one looked."""
     monkeypatch.setattr("octotui.run.process._PATIENCE", 0.0)
-    monkeypatch.setattr(runner, "assemble", lambda request, run_id: Mock(redact=str))
-    monkeypatch.setattr(sys, "argv", ["runner", str(run.path)])
-    monkeypatch.setattr(sys, "setswitchinterval", lambda seconds: None)
-    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
-    journal = Journal(run.journal, run.run_id)
-    RunRequest("prod.toml").write(journal)
-    journal.close()
-    before = run.journal.read_bytes()
+    before = requested(run, monkeypatch)
     with process_lock(run):
         assert runner.main() == 2
     assert "Run r1 is alive" in capsys.readouterr().err
     assert run.journal.read_bytes() == before
     assert not list(run.path.glob("run.db-*"))
+
+
+def test_one_that_gets_its_turn_after_the_other_is_done_does_nothing(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it was started for was decided before the other did its part, and may be done by now."""
+    requested(run, monkeypatch)
+    journal = Journal(run.journal, run.run_id)
+    journal.append("run", "run.ended", {"outcome": "held", "exit_code": 4, "lines": []})
+    journal.close()
+    before = run.journal.read_bytes()
+    assert runner.main() == 2
+    assert "Another process has carried run r1 out meanwhile" in capsys.readouterr().err
+    assert run.journal.read_bytes() == before
+
+
+def test_a_start_says_what_it_was_decided_by(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requested(run, monkeypatch)
+    journal = Journal(run.journal, run.run_id)
+    journal.append("run", "run.started", {})
+    journal.close()
+    begun = Mock(return_value=Mock(wait=Mock(return_value=0)))
+    monkeypatch.setattr("octotui.run.process.subprocess.Popen", begun)
+    start(run)
+    assert begun.call_args.args[0][-2:] == [str(run.path), "1"]
+
+
+def requested(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """A run that was asked for and nothing else, and its journal; ``main`` would carry it out."""
+    monkeypatch.setattr(runner, "assemble", lambda request, run_id: Mock(redact=str))
+    monkeypatch.setattr(sys, "argv", ["runner", str(run.path), "0"])
+    monkeypatch.setattr(sys, "setswitchinterval", lambda seconds: None)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    journal = Journal(run.journal, run.run_id)
+    RunRequest("prod.toml").write(journal)
+    journal.close()
+    return run.journal.read_bytes()
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_whoever_takes_a_run_up_approves_for_himself(run: RunDirectory, approved: bool) -> None:
+    journal = Journal(run.journal, run.run_id)
+    RunRequest("prod.toml", "2025.4", approved=True, waived=("quota",)).write(journal)
+    resume_run(run, approved=approved, attended=True)
+    assert RunRequest.read(journal) == RunRequest(
+        "prod.toml", "2025.4", approved=approved, attended=True, waived=("quota",)
+    )
+    journal.close()
 
 
 def test_of_long_last_words_the_end_is_read(run: RunDirectory) -> None:

@@ -182,6 +182,15 @@ def test_a_refused_run_tells_who_holds_the_cluster() -> None:
     assert (view.profile, view.cluster) == ("/p/eu.toml", "https://eu")
 
 
+def test_a_changed_run_is_not_at_its_end_where_another_was_quicker(story: Story) -> None:
+    refusal = {"holder": "r0", "what": "busy", "next": "Wait", "profile": "", "cluster": ""}
+    story.tell("run.refused", **refusal)
+    assert (story.view.outcome, story.view.over) == ("refused", True)
+    story.tell("state", to="needs_person", waiting_phase="joining", changed=True)
+    story.tell("run.refused", **refusal)
+    assert (story.view.outcome, story.view.exit_code, story.view.over) == ("needs_person", 3, False)
+
+
 def test_a_step_that_no_plan_names_is_shown_all_the_same(story: Story) -> None:
     story.do("rolling_back.reinstall@N2")
     assert story.view.steps["rolling_back.reinstall@N2"].state == "done"
