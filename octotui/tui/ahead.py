@@ -15,6 +15,11 @@ def phases_ahead(view: RunView) -> tuple[str, ...]:
     return tuple(name for name in ahead if name in HOLDABLE)
 
 
+def next_phase(view: RunView) -> str:
+    """The first of them; empty where none is ahead."""
+    return next(iter(phases_ahead(view)), "")
+
+
 def holds_ahead(view: RunView) -> tuple[str, ...]:
     """The phases that the run will stop before. One that it will not come to is none."""
     return tuple(name for name in phases_ahead(view) if name in view.hold)

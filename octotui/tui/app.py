@@ -92,6 +92,9 @@ class Cockpit(TerminalApp):
         self._below: tuple[Store | None, CockpitScreen | None] | None = None
         self._main: CockpitScreen | None = None
         self._shown_below = 0.0
+        #: A run is being begun, or these taken up: a key that is pressed twice does it once.
+        self._beginning = False
+        self._taking_up: set[RunDirectory] = set()
         self._told = Told(self, self.store.view if self.store else None)
 
     def get_default_screen(self) -> Screen[object]:
@@ -226,7 +229,9 @@ class Cockpit(TerminalApp):
 
     def open_instead(self, find: Callable[[], RunDirectory]) -> None:
         """Opens another run in the place of the open one. ``find`` is called in a thread."""
-        self.run_worker(self._open_instead(find, self.screen), exclusive=True, group="open")
+        if not self._beginning:
+            self._beginning = True
+            self.run_worker(self._open_instead(find, self.screen), group="begin")
 
     async def _open_instead(self, find: Callable[[], RunDirectory], here: Screen[object]) -> None:
         try:
@@ -235,29 +240,43 @@ class Cockpit(TerminalApp):
         except (OctotuiError, OSError) as error:
             self.notify(str(error), title="Not opened", severity="error")
             return
+        finally:
+            self._beginning = False
         if self.screen is not here:
             self.notify(f"{run.run_id} is in the list of runs: you went elsewhere meanwhile.")
             return
         self.store, self._told = store, Told(self, store.view)
         self._show_main(place_of(store.situation))
 
-    async def begin(self, profile: Path) -> None:
+    def begin(self, profile: Path) -> None:
         """Starts a run of that profile: facts, checks and a plan, which waits for approval."""
-        home = self.screen
+        if not self._beginning:
+            self._beginning = True
+            self.run_worker(self._begin(profile, self.screen), group="begin")
+
+    async def _begin(self, profile: Path, home: Screen[object]) -> None:
         try:
             run = await asyncio.to_thread(begin, profile)
         except (OctotuiError, OSError) as error:
             self.notify(str(error), title=f"{profile.stem}: not begun", severity="error")
         else:
             await self._open(run, home)
+        finally:
+            self._beginning = False
 
     async def take_up(self, store: Store) -> None:
         """Starts a process that goes on with that run, whatever is open by then.
 
         Raises OctotuiError or OSError.
         """
-        await asyncio.to_thread(take_up, store.run)
-        store.alive = True
+        if store.run in self._taking_up:
+            return
+        self._taking_up.add(store.run)
+        try:
+            await asyncio.to_thread(take_up, store.run)
+            store.alive = True
+        finally:
+            self._taking_up.discard(store.run)
 
     def replay(self, run: RunDirectory) -> None:
         """Plays a run again, above what is open; back leads there."""

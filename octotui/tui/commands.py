@@ -13,6 +13,7 @@ from textual.binding import BindingType
 
 from octotui.tui import consequences as leaves
 from octotui.tui import possible as when
+from octotui.tui.ahead import next_phase
 from octotui.tui.command import Command
 from octotui.tui.situation import Situation
 from octotui.view import RunView
@@ -88,7 +89,7 @@ COMMANDS: Final = (
     ),
     _steer(
         "hold", "h", "hold", "Stop before the next phase and wait.",
-        ("run", "node"), when.hold, leaves.hold,
+        ("run", "node"), when.hold, leaves.hold, argument=next_phase,
     ),
     _steer(
         "rollback", "B", "roll back", "Put the old version back on every node, without a restore.",

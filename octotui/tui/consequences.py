@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from octotui.run.journal import Command
-from octotui.tui.ahead import holds_ahead, phases_ahead
+from octotui.tui.ahead import holds_ahead, next_phase
 from octotui.tui.possible import leavable_nodes
 from octotui.tui.refusals import refusals
 from octotui.tui.words import date_and_time, duration, phase_names, phase_title
@@ -42,7 +42,7 @@ def no_return_word(view: RunView) -> str:
 
 def dropped_hold_word(view: RunView) -> str:
     """The same where a hold that is ahead is what keeps the run from it."""
-    return _PAST if POINT_OF_NO_RETURN in view.hold else ""
+    return _PAST if POINT_OF_NO_RETURN in holds_ahead(view) else ""
 
 
 def release(view: RunView) -> str:
@@ -108,7 +108,7 @@ def _either(names: list[str]) -> str:
 
 
 def hold(view: RunView) -> str:
-    ahead = next(iter(phases_ahead(view)), "")
+    ahead = next_phase(view)
     return (
         f"What runs now ends first; then the run stops before {phase_title(ahead)} and waits, "
         f"with no time limit.{_meanwhile(ahead)}"
@@ -196,11 +196,7 @@ def comes_first(waiting: Sequence[Command]) -> str:
     """What people asked for while nobody carried the run out; empty where they did not."""
     if not waiting:
         return ""
-    asked = ", then ".join(
-        f"{command.command} {command.argument}".strip()
-        + f" ({command.by}, {date_and_time(command.at)})"
-        for command in waiting
-    )
+    asked = ", then ".join(f"{each} ({each.by}, {date_and_time(each.at)})" for each in waiting)
     return f"! Before that comes what was asked for while nobody carried the run out: {asked}."
 
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from octotui.api.errors import OctotuiError
 from octotui.run.directory import RunDirectory
-from octotui.run.process import is_alive, is_alive_already, start
+from octotui.run.process import RunnerRefused, is_alive, is_alive_already, start
 from octotui.run.reading import ReadingJournal
 from octotui.run.request import RunRequest, create_run, resume_run
 
@@ -32,7 +31,7 @@ def _begin(request: RunRequest) -> RunDirectory:
     run = create_run(request)
     try:
         start(run)
-    except OctotuiError:
+    except RunnerRefused:
         run.remove()
         raise
     return run

@@ -31,21 +31,15 @@ class Store:
     Made, it knows the whole journal; of the logs their beginning. A long journal takes a while:
     not for an event loop. Raises OctotuiError where it cannot be read; what becomes unreadable
     later is said in ``fault``, and the view stays as it was. ``now`` is the time of day that is
-    shown, ``monotonic`` what pauses are measured by, both in seconds.
+    shown, epoch seconds.
     """
 
-    def __init__(
-        self,
-        run: RunDirectory,
-        now: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, run: RunDirectory, now: Callable[[], float] = time.time) -> None:
         self.run = run
         self.view = RunView()
         self.alive = True
         self.now = now
         self.heard = now()
-        self._monotonic = monotonic
         self._asked = float("-inf")
         self._journal = ReadingJournal(run.journal, run.run_id)
         self._tail = LogTail(run.logs)
@@ -77,7 +71,7 @@ class Store:
         is nothing.
         """
         # Not by the time of day: that may be set back, and the dead would count as alive.
-        if self._monotonic() - self._asked >= ALIVE_PAUSE:
+        if time.monotonic() - self._asked >= ALIVE_PAUSE:
             self._look_for_life()
         self.up_to_date = self._read_events() < EVENTS
         if not self.up_to_date:
@@ -107,7 +101,7 @@ class Store:
         return len(events)
 
     def _look_for_life(self) -> None:
-        self._asked = self._monotonic()
+        self._asked = time.monotonic()
         try:
             self.alive = is_alive(self.run)
         except LifeUnknown as error:  # as it was, and it is said
@@ -129,12 +123,14 @@ class Store:
         """What a runner that died said at last."""
         return last_words(self.run)
 
-    async def send(self, command: str, argument: str) -> None:
+    async def send(self, command: str, argument: str) -> bool:
         """Puts a control command into the journal; its answer comes as an event.
 
-        Raises OctotuiError. A durable write takes milliseconds: it is done in a thread.
+        False: nobody is there to take it now. Raises OctotuiError. A durable write takes
+        milliseconds: it is done in a thread.
         """
-        await asyncio.to_thread(give_command, self.run, command, argument)
+        given = await asyncio.to_thread(give_command, self.run, command, argument)
+        return given.taken_soon
 
     async def waiting_commands(self) -> list[Command]:
         """What people asked for while nobody carried the run out: it comes first, in this order.

@@ -128,13 +128,17 @@ def test_the_table_s_own_leaving_out_names_no_node_to_send(tmp_path: Path) -> No
 
 
 def test_past_the_point_of_no_return_a_word_is_typed(tmp_path: Path) -> None:
+    ahead = RunView(state="stopping", hold=("migrating", "finishing"))
+    assert BY_ID["run.release-all"].word(ahead) == "migrate"
+    ahead.hold = ("finishing",)
+    assert BY_ID["run.release-all"].word(ahead) == ""
     view = RunView(state="held", waiting_phase="migrating", hold=("migrating", "finishing"))
-    steering = ("run.release", "run.release-all", "run.resume")
-    assert [BY_ID[name].word(view) for name in steering] == ["migrate"] * 3
+    steering = ("run.release", "run.resume")
+    assert [BY_ID[name].word(view) for name in steering] == ["migrate"] * 2
     assert "proved unchanged" in BY_ID["run.release"].consequence(view)
     assert "point of no return" in BY_ID["run.resume"].consequence(view)
     view = RunView(state="held", waiting_phase="finishing", hold=("finishing",))
-    assert [BY_ID[name].word(view) for name in steering] == [""] * 3
+    assert [BY_ID[name].word(view) for name in steering] == [""] * 2
 
 
 def test_what_a_refused_run_has_not_is_not_offered() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -180,10 +181,81 @@ async def test_a_command_whose_run_cannot_be_taken_up_is_said_to_be_noted(
         await pilot.press(*"OCTO2", "enter")
         await until(pilot, lambda: told(app))
         assert told(app) == [
-            "leave out OCTO2: not done: the profile is gone. The command is noted: whoever carries "
-            "the run out takes it first."
+            "leave out OCTO2: not done: the profile is gone. The command is noted: it comes first "
+            "when somebody takes the run up."
         ]
     assert sent(run) == [("leave-out", "OCTO2")]
+
+
+async def test_what_is_noted_already_is_not_sent_again(
+    recorded: Make, taken_up: list[RunDirectory]
+) -> None:
+    """As after a take-up that failed: the same choice is what leads on."""
+    run = recorded("joining-failed", is_end, alive=False)
+    run.journal.command("leave-out", "OCTO2", "ann")
+    app = cockpit(run)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await tick(app, pilot)
+        await pilot.press("L")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press(*"OCTO2", "enter")
+        await until(pilot, lambda: taken_up)
+        assert told(app) == []
+    assert (sent(run), taken_up) == ([("leave-out", "OCTO2")], [run.run])
+
+
+async def test_a_command_that_came_while_the_question_stood_makes_it_another_one(
+    recorded: Make, taken_up: list[RunDirectory]
+) -> None:
+    run = recorded("joining-failed", is_end, alive=False)
+    app = cockpit(run)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await tick(app, pilot)
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        run.journal.command("leave-out", "OCTO2", "ann")
+        await pilot.press("y")
+        await until(pilot, lambda: told(app))
+        assert "moved on" in told(app)[-1]
+    assert taken_up == []
+
+
+async def test_a_run_that_died_unseen_gets_the_command_noted_which_is_said(
+    recorded: Make, taken_up: list[RunDirectory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("octotui.tui.store.ALIVE_PAUSE", 3600.0)
+    run = recorded("succeeded", enters("stopping"))
+    app = cockpit(run)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("h")
+        run.die()
+        await pilot.press("y")
+        await until(pilot, lambda: told(app))
+        assert "process is gone. The command is noted" in told(app)[-1]
+    assert (sent(run), taken_up) == ([("hold", "stopping")], [])
+
+
+async def test_a_run_is_taken_up_once_however_often_that_is_asked_for(
+    recorded: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, begun = threading.Event(), []
+
+    def slow(run: RunDirectory) -> None:
+        begun.append(run)
+        gate.wait(10)
+
+    monkeypatch.setattr("octotui.tui.app.take_up", slow)
+    run = recorded("joining-failed", is_end, alive=False)
+    app = cockpit(run)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await tick(app, pilot)
+        for _ in range(2):
+            await pilot.press("u")
+            await until(pilot, lambda: isinstance(app.screen, Confirm))
+            await pilot.press("y")
+            await pilot.pause()
+        gate.set()
+    assert begun == [run.run]
 
 
 async def test_what_a_dead_run_would_refuse_is_not_noted(
@@ -201,9 +273,10 @@ async def test_a_second_command_does_not_cut_off_the_first(
 ) -> None:
     gate, arrived = asyncio.Event(), []
 
-    async def slow(self: Store, command: str, argument: str) -> None:
+    async def slow(self: Store, command: str, argument: str) -> bool:
         await gate.wait()
         arrived.append(command)
+        return True
 
     monkeypatch.setattr(Store, "send", slow)
     run = recorded("succeeded", enters("stopping"))

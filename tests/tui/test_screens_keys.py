@@ -209,7 +209,7 @@ async def test_hold_is_sent_while_phases_are_ahead(recorded: Make) -> None:
     run = recorded("succeeded", enters("stopping"))
     async with cockpit(run) as (_, pilot):
         await pilot.press("h", "y")
-        assert await until_sent(run, pilot) == [("hold", "")]
+        assert await until_sent(run, pilot) == [("hold", "stopping")], "the phase that was named"
 
 
 async def test_a_hold_is_released_and_the_point_of_no_return_is_named(recorded: Make) -> None:

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from octotui.api.errors import OctotuiError
 from octotui.run.directory import RunDirectory
 from octotui.tui.app import Cockpit, replay_of
-from octotui.tui.commands import BY_ID
 from octotui.tui.home_list import HomeList
 from octotui.tui.keymap import Settings
 from octotui.tui.replay import ReplayStore
-from octotui.tui.screens.base import CockpitScreen
+from octotui.tui.screens.confirm import Confirm
 from octotui.tui.screens.help import HelpScreen
 from octotui.tui.screens.home import HomeScreen
 from octotui.tui.store import Store
-from tests.cockpit_support import Make, Recorded, enters
+from tests.cockpit_support import Make, Recorded, enters, is_end
 
 
 @pytest.fixture(autouse=True)
@@ -199,16 +199,72 @@ async def test_a_replay_that_was_read_when_one_is_elsewhere_is_not_put_on_top(
         assert isinstance(app.screen, HomeScreen)
 
 
+@pytest.mark.parametrize("keys", [("enter", "enter"), ("enter", "o")])
+async def test_a_key_that_is_pressed_twice_begins_one_run(
+    recorded: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    gate: threading.Event,
+    tmp_path: Path,
+    keys: tuple[str, ...],
+) -> None:
+    begun: list[Path] = []
+
+    def slow(profile: Path) -> RunDirectory:
+        begun.append(profile)
+        gate.wait(10)
+        raise OctotuiError("the profile has faults")
+
+    (tmp_path / "profiles").mkdir()
+    profile = tmp_path / "profiles" / "prod-eu.toml"
+    profile.write_text("")
+    monkeypatch.setattr("octotui.tui.app.begin", slow)
+    app = cockpit()
+    async with app.run_test(size=(100, 30)) as pilot:
+        screen = app.screen
+        assert isinstance(screen, HomeScreen)
+        await until(pilot, lambda: screen._profiles)
+        screen.query_one("#profiles").focus()
+        await pilot.press(*keys)
+        gate.set()
+        await until(pilot, lambda: said(app))
+        assert "not begun" in said(app)[0]
+        await pilot.press("enter")
+        await until(pilot, lambda: len(begun) == 2)
+    assert begun == [profile, profile], "the second one once the first was over"
+
+
+async def test_a_run_is_checked_again_once(
+    recorded: Make, monkeypatch: pytest.MonkeyPatch, gate: threading.Event
+) -> None:
+    begun: list[RunDirectory] = []
+
+    def slow(run: RunDirectory) -> RunDirectory:
+        begun.append(run)
+        gate.wait(10)
+        return run
+
+    monkeypatch.setattr("octotui.tui.screens.report.begin_again", slow)
+    run = recorded("refused", alive=False)
+    app = cockpit(run, now=run.now)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("c", "c")
+        gate.set()
+        store = app.store
+        await until(pilot, lambda: app.store is not store)
+    assert begun == [run.run]
+
+
 async def test_a_command_takes_up_the_run_it_was_for_whatever_is_open_by_then(
     recorded: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken_up: list[RunDirectory] = []
     may_go_on = asyncio.Event()
 
-    async def slow(self: Store, command: str, argument: str) -> None:
+    async def slow(self: Store, command: str, argument: str) -> bool:
         await may_go_on.wait()
+        return False
 
-    run = recorded("joining-failed", enters("joining"), alive=False)
+    run = recorded("joining-failed", is_end, alive=False)
     monkeypatch.setattr(Store, "send", slow)
     monkeypatch.setattr("octotui.tui.app.take_up", taken_up.append)
     app = cockpit(now=run.now)
@@ -216,15 +272,15 @@ async def test_a_command_takes_up_the_run_it_was_for_whatever_is_open_by_then(
         await at_home(app, pilot)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.store, Store))
-        screen, store = app.screen, app.store
-        assert isinstance(screen, CockpitScreen)
-        assert isinstance(store, Store)
-        sending = asyncio.create_task(screen._send(store, BY_ID["run.retry"], ""))
+        app.tick()
         await pilot.pause()
+        await pilot.press("L")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press(*"OCTO2", "enter")
         while not isinstance(app.screen, HomeScreen):
             app.back()
             await pilot.pause()
         assert app.store is None
         may_go_on.set()
-        await sending
+        await until(pilot, lambda: taken_up)
     assert taken_up == [run.run]

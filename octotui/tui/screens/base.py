@@ -10,9 +10,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from octotui.api.errors import OctotuiError
-from octotui.run.journal import Command as Waiting
-from octotui.tui.ahead import phases_ahead
+from octotui.tui import questions
 from octotui.tui.choices import LEAVE_OUT, leaving_out
 from octotui.tui.command import Command
 from octotui.tui.commands import BY_ID, command_of
@@ -189,65 +187,10 @@ class CockpitScreen(Screen[Any]):
 
     def ask(self, command: Command) -> None:
         """Puts the question; on a yes the run gets the command, or is taken up."""
-        self.app.run_worker(self._put_question(command), exclusive=True, group="question")
-
-    async def _put_question(self, command: Command) -> None:
-        from octotui.tui.screens.confirm import Confirm
-
-        store, asked = self.store, _asked_about(self.situation)
-        # The plan's screen is itself the confirmation: it says all that approving leads to.
-        if command.id != "run.approve":
-            try:
-                waiting = await _waiting(store)
-            except OctotuiError as error:
-                self._not_done(command, str(error))
-                return
-            if not await self.app.push_screen_wait(Confirm(command, store.view, waiting)):
-                return
-        still = _asked_about(store.situation) == asked
-        self._carry_out(store, command, command.argument(store.view), still=still)
+        self.app.run_worker(questions.ask(self.app, command), exclusive=True, group="question")
 
     def action_hold_before(self) -> None:
-        self.app.run_worker(self._hold_before(), exclusive=True, group="question")
-
-    async def _hold_before(self) -> None:
-        """The choice names what each hold leaves behind: it is the confirmation, too."""
-        from octotui.tui.screens.hold_before import HoldBefore
-
-        store = self.store
-        phase = await self.app.push_screen_wait(HoldBefore(store.view))
-        if phase:
-            still = phase in phases_ahead(store.view)
-            self._carry_out(store, BY_ID["run.hold-before"], phase, still=still)
-
-    def _carry_out(
-        self, store: Store | ReplayStore, command: Command, argument: str, *, still: bool
-    ) -> None:
-        """What was answered with yes, as long as it is ``still`` what was asked, and possible."""
-        still = still and self.app.store is store and command.possible(store.situation)
-        if still and isinstance(store, Store):
-            # Not exclusive: what was answered is done, whatever is asked next.
-            self.app.run_worker(self._send(store, command, argument), group="send")
-        else:
-            self.app.notify("The run has moved on meanwhile; nothing was sent.", title="Not sent")
-
-    async def _send(self, store: Store, command: Command, argument: str) -> None:
-        """Sends it to the run that it was confirmed for, whatever is open by then.
-
-        A run that nobody carries out is taken up for it.
-        """
-        gone, left = not store.alive, ""
-        try:
-            if command.control:
-                await store.send(command.control, argument)
-                left = " The command is noted: whoever carries the run out takes it first."
-            if gone:
-                await self.app.take_up(store)
-        except (OctotuiError, OSError) as error:
-            self._not_done(command, f"{error}{left}")
-
-    def _not_done(self, command: Command, why: str) -> None:
-        self.app.notify(why, title=f"{command.title}: not done", severity="error", timeout=30)
+        self.app.run_worker(questions.ask_hold_before(self.app), exclusive=True, group="question")
 
     def action_resume(self) -> None:
         self.ask(BY_ID["run.resume"])
@@ -306,16 +249,3 @@ class CockpitScreen(Screen[Any]):
     def text(self) -> str:
         """What the screen says, for copying."""
         return ""
-
-
-async def _waiting(store: Store | ReplayStore) -> list[Waiting]:
-    """Commands that come before the next one: of a run that lives none, it takes them at once."""
-    if not isinstance(store, Store) or store.alive:
-        return []
-    return await store.waiting_commands()
-
-
-def _asked_about(situation: Situation) -> tuple[object, ...]:
-    """What a question was about: where it is another by the answer, the answer is of no use."""
-    view = situation.view
-    return (view.state, view.state_since, view.hold, situation.alive) if view else ()

@@ -178,7 +178,7 @@ class HomeScreen(CockpitScreen):
         row = None if self.query_one("#runs").has_focus else self._profile()
         run = row.running if row else self._run_here()
         if row is not None and run is None:
-            self.app.run_worker(self.app.begin(row.path), exclusive=True, group="begin")
+            self.app.begin(row.path)
         elif run is not None:
             self.app.open_run(run.run)
 
