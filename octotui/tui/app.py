@@ -19,6 +19,7 @@ from octotui.tui.palette import CommandsOfScreen
 from octotui.tui.places import place_of, screen_for
 from octotui.tui.processes import begin, take_up
 from octotui.tui.remembered import Layout
+from octotui.tui.shown_key import shown_key
 from octotui.tui.situation import Situation
 from octotui.tui.store import Store
 from octotui.tui.terminal_app import How, Leave, TerminalApp
@@ -313,8 +314,9 @@ class Cockpit(TerminalApp):
             self.pop_screen()
             return
         if own and getattr(self.screen_stack[-2:][0], "PLACE", "") != "home":
-            goes_on = "the screen; the run goes on without it"
-            self.notify(f"q leaves {goes_on if isinstance(self.store, Store) else 'the replay'}.")
+            live = isinstance(self.store, Store)
+            what = "the screen; the run goes on without it" if live else "the replay"
+            self.notify(f"{shown_key('quit', self.settings.keys)} leaves {what}.")
             return
         if own and self.store is not None:
             self.store = self._main = None

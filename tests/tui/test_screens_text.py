@@ -30,6 +30,7 @@ from octotui.tui.screens.report_text import report_head, report_text
 from octotui.tui.screens.run_text import run_head
 from octotui.tui.screens.waiting_text import waiting_text
 from octotui.tui.screens.waive_text import waive_lines
+from octotui.tui.shown_key import shown_key
 from octotui.tui.situation import Situation
 from octotui.tui.widgets.clocks import clock_pieces
 from octotui.tui.widgets.node_heading import heading
@@ -214,6 +215,20 @@ def test_a_run_that_nobody_works_on_is_not_said_to_run() -> None:
     said = waiting_text(Situation(view, alive=False), view.state_since + 60.0, 4).plain
     assert said.startswith("✗ its process is gone")
     assert "▶" not in said
+
+
+def test_texts_name_the_keys_that_commands_have_here() -> None:
+    assert shown_key("help", {}) == "?"
+    assert shown_key("help", {"help": "f5, x"}) == "f5"
+    moved = {"run.resume": "U", "decision.open": "x", "run.approve": "G", "run.waive": "W"}
+    view = whole("joining-failed")
+    dead, alive = Situation(view, alive=False), Situation(view, alive=True)
+    view.outcome = ""
+    assert "; U takes it up, x says more" in waiting_text(dead, 0.0, 4, moved).plain
+    assert ": x shows the choices" in waiting_text(alive, 0.0, 4, moved).plain
+    ready = Situation(whole("warned"), alive=True)
+    assert "G approves: " in approval_text(ready, Content(""), moved).plain
+    assert "W goes on without way-back" in report_text(whole("no-way-back"), "", 78, moved).plain
 
 
 def test_facts_are_told_with_the_time_that_they_are_of() -> None:

@@ -65,7 +65,9 @@ class PlanScreen(CockpitScreen):
             self.query_one("#steps-text", Line).say(steps_text(view, width))
             self._expected = expected_text(view)
         self._show_times(view)
-        self.query_one("#approval", Line).say(approval_text(situation, self._expected))
+        self.query_one("#approval", Line).say(
+            approval_text(situation, self._expected, self.app.settings.keys)
+        )
 
     def _show_times(self, view: RunView) -> None:
         """Drawn anew for another plan or width only: what else comes changes nothing in it."""

@@ -9,6 +9,7 @@ from typing import Any
 from textual.content import Content
 
 from octotui.tui.screens.run_text import run_name, versions
+from octotui.tui.shown_key import NONE_MOVED, shown_key
 from octotui.tui.situation import Situation
 from octotui.tui.words import FINDING_MARKS, duration, join, phase_names, run_mark, shorten
 from octotui.upgrade.estimating import TAKES_TIME, expectation
@@ -236,8 +237,13 @@ def expected_text(view: RunView) -> Content:
     return Content(f"Expected: {expectation(Plan.from_json(view.plan), duration)}.")
 
 
-def approval_text(situation: Situation, expected: Content) -> Content:
-    """What approving leads to, with the line ``expected`` first; or what is waited for."""
+def approval_text(
+    situation: Situation, expected: Content, moved: Mapping[str, str] = NONE_MOVED
+) -> Content:
+    """What approving leads to, with the line ``expected`` first; or what is waited for.
+
+    ``moved``: as for ``shown_key``.
+    """
     view = situation.view
     assert view is not None, "the plan's screen has a run"
     if situation.replayed:
@@ -251,14 +257,14 @@ def approval_text(situation: Situation, expected: Content) -> Content:
         return Content("")
     lines = [expected]
     if situation.alive:
-        lines.append(_approving(view))
+        lines.append(_approving(view, shown_key("run.approve", moved)))
     else:
         text = "Nobody carries it out now: take it up first."
         lines.append(Content.assemble((text, "bold"), " Facts are read again then."))
     return join(lines)
 
 
-def _approving(view: RunView) -> Content:
+def _approving(view: RunView, key: str) -> Content:
     """What the key begins, where the run stops by itself, and how far there is a way back."""
     holds = phase_names(view.hold)
     stops = f"It stops and asks before {holds}." if holds else "It goes to the end by itself."
@@ -267,7 +273,7 @@ def _approving(view: RunView) -> Content:
         back = "There is no way back once a package is installed."
     first = view.plan.get("first_node", "")
     return Content.assemble(
-        ("A", "bold $accent"),
+        (key, "bold $accent"),
         (" approves: ", "bold"),
         "packages are put on every node; then maintenance mode, drain, stop, install; "
         f"{first} upgrades the database once. {back} {stops}",

@@ -40,8 +40,9 @@ class ReportScreen(CockpitScreen):
             return
         self._built = (view.seq, self.size.width)
         path, width = str(self.store.run.report), self.size.width - _AROUND
+        text = report_text(view, path, width, self.app.settings.keys)
         self.query_one("#report-head", Line).say(report_head(view))
-        self.query_one("#report-text", Line).say(report_text(view, path, width))
+        self.query_one("#report-text", Line).say(text)
 
     def action_look(self) -> None:
         from octotui.tui.screens.run import RunScreen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from textual.content import Content
 
@@ -11,6 +11,7 @@ from octotui.tui.refusals import waivable
 from octotui.tui.screens.plan_text import findings_text
 from octotui.tui.screens.run_text import run_name, versions
 from octotui.tui.screens.times_text import drawn
+from octotui.tui.shown_key import NONE_MOVED, shown_key
 from octotui.tui.words import SERVING_MARKS, STEP_MARKS, clock, duration, is_late, join, run_mark
 from octotui.upgrade.phases import BY_NAME
 from octotui.view import RunView
@@ -27,8 +28,13 @@ def report_head(view: RunView) -> Content:
     )
 
 
-def report_text(view: RunView, path: str, width: int) -> Content:
-    """The whole report; ``path`` is where it lies as a file, ``width`` that of its picture."""
+def report_text(
+    view: RunView, path: str, width: int, moved: Mapping[str, str] = NONE_MOVED
+) -> Content:
+    """The whole report; ``path`` is where it lies as a file, ``width`` that of its picture.
+
+    ``moved``: as for ``shown_key``.
+    """
     lines: list[Content] = []
     glyph, _, style = run_mark(view.outcome or view.state)
     first, rest = (view.lines or [view.state.replace("_", " ")])[0], view.lines[1:]
@@ -37,7 +43,7 @@ def report_text(view: RunView, path: str, width: int) -> Content:
     if view.outcome == "refused" and (names := waivable(view)):
         lines.append(
             Content.assemble(
-                ("w", "bold $accent"),
+                (shown_key("run.waive", moved), "bold $accent"),
                 (f" goes on without {' or '.join(names)}", "bold"),
                 ". It says first what that means, and nothing changes before you approve.",
             )

@@ -65,7 +65,8 @@ class RunScreen(WithLog):
         self.query_one("#run-head", Line).say(run_head(situation, now, store.heard))
         self.query_one(PhaseTimeline).show(view, now, alive)
         self.query_one(Clocks).show(view, now, alive)
-        self.query_one("#waiting", Line).say(waiting_text(situation, now, self._room_to_wait()))
+        waiting = waiting_text(situation, now, self._room_to_wait(), self.app.settings.keys)
+        self.query_one("#waiting", Line).say(waiting)
 
     def _show_nodes(self, situation: Situation, now: float) -> None:
         view = self.store.view

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from textual.content import Content
 
 from octotui.tui.ahead import holds_ahead
+from octotui.tui.shown_key import NONE_MOVED, shown_key
 from octotui.tui.situation import Situation
 from octotui.tui.words import clock, duration, join, minutes, phase_names
 from octotui.upgrade.phases import ROLLING_BACK, WAITING
@@ -16,17 +17,19 @@ from octotui.view import RunView, StepView
 NAMED = 3
 
 
-def waiting_text(situation: Situation, now: float, room: int) -> Content:
+def waiting_text(
+    situation: Situation, now: float, room: int, moved: Mapping[str, str] = NONE_MOVED
+) -> Content:
     """What is waited for, why and since when, the longest first; what failed before that.
 
-    ``room`` lines at most. Nodes that do the same share a line.
+    ``room`` lines at most. Nodes that do the same share a line. ``moved``: as for ``shown_key``.
     """
     view = situation.view
     assert view is not None, "the run's screen has a run"
     gone = not (situation.alive or situation.replayed or view.outcome)
-    lines: list[Content] = [_gone(view)] if gone else []
+    lines: list[Content] = [_gone(moved)] if gone else []
     if view.state in WAITING and not gone:  # without a process nothing waits
-        lines.append(_person(situation, view, now))
+        lines.append(_person(situation, view, now, moved))
     failed = [_failed(step) for step in view.failed_steps()]
     back = view.state == ROLLING_BACK.name  # what failed before is history now
     lines += [] if back else failed
@@ -42,18 +45,18 @@ def waiting_text(situation: Situation, now: float, room: int) -> Content:
     return join(lines)
 
 
-def _gone(view: RunView) -> Content:
+def _gone(moved: Mapping[str, str]) -> Content:
     return Content.assemble(
         ("✗ its process is gone ", "bold $error"),
         "and nothing goes on; ",
-        ("u", "bold $accent"),
+        (shown_key("run.resume", moved), "bold $accent"),
         " takes it up, ",
-        ("d", "bold $accent"),
+        (shown_key("decision.open", moved), "bold $accent"),
         " says more",
     )
 
 
-def _person(situation: Situation, view: RunView, now: float) -> Content:
+def _person(situation: Situation, view: RunView, now: float, moved: Mapping[str, str]) -> Content:
     waited = minutes(max(0.0, now - view.state_since))
     since = f"since {clock(view.state_since)} ({waited})"
     if situation.replayed:
@@ -61,7 +64,7 @@ def _person(situation: Situation, view: RunView, now: float) -> Content:
     return Content.assemble(
         ("! waits for you ", "bold $warning"),
         f"{since}, no time limit: ",
-        ("d", "bold $accent"),
+        (shown_key("decision.open", moved), "bold $accent"),
         " shows the choices",
     )
 
