@@ -162,7 +162,7 @@ def loads(seconds: float) -> list[Row]:
         Row("  through zlib, flushed at each write", small["packed"] / 1000, 6, "kB/s"),
         Row("only clocks tick", calm["raw"], 250, "B/s"),
         Row("memory at its peak, 200 nodes, 10,000 lines", many["peak"], 60, "MB"),
-        Row("  with 40,000 lines, as many as are kept", flood["peak"], 60, "MB"),
+        Row("  with as many lines as are kept", flood["peak"], 60, "MB"),
     ]
 
 

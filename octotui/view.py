@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
@@ -15,6 +15,10 @@ from octotui.api.harmless import harmless
 from octotui.upgrade.phases import FINAL
 
 StepState: TypeAlias = Literal["pending", "running", "done", "already", "failed", "interrupted"]
+
+
+#: A clock that is so much behind the last event was set back, seconds: less is being adjusted.
+_SET_BACK: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -80,7 +84,7 @@ class RunView:
     the last event came. ``changed``: a phase that changes the cluster
     was entered. ``hold``: phases it stops before. ``holder``: the run that held the cluster where
     this one was refused for that. ``facts``: what each node said of itself when it
-    was last asked.
+    was last asked. ``set_back``: the clock was, so that its times do not agree with each other.
     """
 
     run: str = ""
@@ -116,6 +120,7 @@ class RunView:
     maintenance_on: float | None = None
     maintenance_off: float | None = None
     at: float = 0.0
+    set_back: bool = False
     seq: int = 0
 
     def apply(self, event: Event) -> None:
@@ -125,6 +130,7 @@ class RunView:
         handler = _HANDLERS.get(event.kind)
         if handler:
             handler(self, event, harmless(event.data))
+        self.set_back = self.set_back or event.at < self.at - _SET_BACK
         self.at = event.at
 
     def copy(self) -> RunView:
@@ -346,10 +352,18 @@ def _note_clocks(view: RunView, event: Event, phase: str, name: str, node: str |
 
 
 def _note_all_serving(view: RunView) -> None:
-    """All serve since the last of them does, also where that is known by leaving another out."""
-    if all(node.serving or node.left_out for node in view.nodes.values()):
-        served = (step.ended for step in view.steps.values() if ".serving@" in step.id)
-        view.all_serving = max(filter(None, served), default=None)
+    """All serve since the last of them does, also where that is known by leaving another out.
+
+    Nodes that were found stopped are left so.
+    """
+    at_rest = {node["name"] for node in view.plan.get("nodes", ()) if not node.get("running", True)}
+    if all(n.serving or n.left_out or n.name in at_rest for n in view.nodes.values()):
+        served = (
+            step.ended
+            for step in view.steps.values()
+            if ".serving@" in step.id and step.state in ("done", "already")
+        )
+        view.all_serving = max(filter(None, served), default=view.all_serving)
 
 
 def _left_out(view: RunView, event: Event, data: Mapping[str, Any]) -> None:

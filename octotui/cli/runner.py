@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import traceback
 from contextlib import closing
 from pathlib import Path
 
@@ -61,8 +62,16 @@ async def _carry_out(run: RunDirectory, journal: Journal, parts: Parts) -> int:
     async with parts.world:
         runner = Runner(journal, logs, parts.world, parts.plugins, parts.settings)
         code = await runner.run()
-    run.report.write_text(render(fold(journal.events())), encoding="utf-8")
+    _write_report(run, journal)
     return code
+
+
+def _write_report(run: RunDirectory, journal: Journal) -> None:
+    """What became of the cluster does not depend on whether the report can be written."""
+    try:
+        run.report.write_text(render(fold(journal.events())), encoding="utf-8")
+    except (OctotuiError, OSError, ArithmeticError, LookupError, TypeError, ValueError):
+        traceback.print_exc()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Final
 
 from octotui.report.node_times import times_of_run
 from octotui.report.node_times_text import picture
@@ -14,6 +15,11 @@ from octotui.view import RunView, StepView
 
 #: Columns of what is drawn.
 _WIDTH = 100
+
+SET_BACK: Final = (
+    "The clock of this machine was set back during the run: times and durations are not to be "
+    "relied on."
+)
 
 
 def render(view: RunView) -> str:
@@ -33,6 +39,8 @@ def _parts(view: RunView) -> Iterator[str]:
         yield f"Began {_time(view.started)}, ended {ended}."
     yield ""
     yield from _clocks(view)
+    if view.set_back:
+        yield f"{SET_BACK}\n"
     yield from _nodes(view)
     yield from _times(view)
     yield from _steps(view)

@@ -63,7 +63,7 @@ class Decision:
 class Times:
     """The picture's data. Times are epoch seconds, or seconds from the approval of a plan.
 
-    ``idle``: stretches in which no step ran on any node.
+    ``idle``: stretches in which no step ran.
     """
 
     begin: float
@@ -75,20 +75,24 @@ class Times:
 
 
 def times_of_run(view: RunView) -> Times | None:
-    """From the approval to the end, or as far as the run has come; None without an outage."""
-    if view.last_stop is None:
+    """From the approval to the end, or as far as the run has come.
+
+    None without an outage, and where the clock was set back: its times do not tell what came first.
+    """
+    if view.last_stop is None or view.set_back:
         return None
     phases = _entered(view)
     acts = list(_acts(view))
     begin = phases[0].begin
-    # A clock may have been set back: the end is not before anything that was done.
-    end = max(view.ended_at or view.at, begin + 1.0, *(act.end for act in acts))
+    end = max(view.ended_at or view.at, begin + 1.0)
     of_nodes = _by_node(acts)
-    found = {node["name"]: _found(node["running"]) for node in view.plan["nodes"]}
+    planned = view.plan.get("nodes", ())
+    found = {node["name"]: _found(node.get("running", True)) for node in planned}
     nodes = []
     for node in view.nodes.values():
         changes = _changes(of_nodes.get(node.name, []), begin, found.get(node.name, "unknown"))
-        if node.left_out_at is not None:
+        # One that serves goes on serving.
+        if node.left_out_at is not None and changes[-1][1] != "up":
             changes.append((node.left_out_at, "left out"))
         nodes.append(NodeTimes(node.name, _spans(changes, begin, end)))
     return Times(
@@ -247,11 +251,10 @@ def _decisions(view: RunView, begin: float) -> Iterator[Decision]:
 
 
 def _idle(acts: Iterable[_Act], begin: float, end: float) -> tuple[tuple[float, float], ...]:
-    """Stretches in which no step of a node ran."""
+    """Stretches in which no step ran."""
     idle, at = [], begin
     for act in sorted(acts, key=lambda act: act.begin):
-        if act.node is not None:
-            if act.begin > at:
-                idle.append((at, act.begin))
-            at = max(at, act.end)
+        if act.begin > at:
+            idle.append((at, act.begin))
+        at = max(at, act.end)
     return tuple([*idle, (at, end)] if end > at else idle)

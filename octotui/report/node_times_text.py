@@ -219,7 +219,7 @@ def _legend(
         (bool(times.decisions), f"{_DECISION} a person decides"),
         (WAITS in phases, f"{WAITS}: for a person"),
         (GONE in phases, f"{GONE}: no process worked on the run"),
-        (any(s.cut for s in scale.stretches), f"{_CUT} cut out, nothing went on"),
+        (any(s.cut for s in scale.stretches), f"{_CUT} cut out"),
     ):
         if is_there:
             entries.append((text, "dim"))

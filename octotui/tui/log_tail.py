@@ -22,9 +22,9 @@ from typing import Final
 LINES: Final = 400
 READS: Final = 32
 CHUNK: Final = 16 * 1024
-#: So many lines are kept to be looked at; the files have all. With more the screen would need over
-#: 60 MB.
-KEPT_LINES: Final = 40_000
+#: So many lines are kept to be looked at; the files have all. With more of them, of usual length,
+#: the screen would need over 60 MB.
+KEPT_LINES: Final = 25_000
 #: A line is cut after so many bytes: a file may go on for ever without an end of line.
 LONGEST: Final = 64 * 1024
 #: What a line that was cut says at its end.
@@ -67,11 +67,12 @@ _LEVELS: Final = {
     "ERROR": Severity.ERROR,
     "FATAL": Severity.ERROR,
 }
-#: Without a level words have to tell. "0 errors" and "no error" are no error. With "Return value 3"
-#: Windows Installer ends the action that failed.
+#: Without a level words have to tell. "0 errors" and "errors: 0" are no error. Windows Installer
+#: ends the action that failed with "Return value 3".
 _WORDS: Final = re.compile(
-    r"(?<!no )(?<!0 )(?:"
-    r"(\berror|\bfatal|exception|\bfailed|\bfailure|\breturn value 3)|(\bwarn(?:ing)?))\b",
+    r"(?<!\bno )(?<!\b0 )(?<!\bwithout )(?:"
+    r"(\berrors?|\bfatal|exceptions?|\bfailed|\bfailures?|\breturn value 3)|(\bwarn(?:ings?)?))\b"
+    r"(?!(?: \w+)?: 0\b)",
     re.IGNORECASE,
 )
 _HINTS: Final = ("error", "fail", "warn", "exception", "fatal", "return value 3")

@@ -97,6 +97,8 @@ class ReplayStore:
         self.alive = True
         self.view = RunView()
         self.line_count = 0
+        #: Those before the first that is played: they are not in that count.
+        self.lines_left_out = recording.lines_left_out
         self._applied = 0
         self.poll()
 

@@ -45,6 +45,8 @@ class Store:
         self._tail = LogTail(run.logs)
         self._lines: deque[LogLine] = deque(maxlen=KEPT_LINES)
         self.line_count = 0
+        #: Log lines that are not in that count: only a replay leaves any out.
+        self.lines_left_out = 0
         #: Whether the view is of now: it is not where the journal has more than a poll takes in.
         self.up_to_date = False
         self._journal_fault: OctotuiError | None = None

@@ -219,6 +219,26 @@ async def test_lines_that_were_dropped_unseen_make_it_at_least(
         assert told(app.screen.query_one(LogView)).startswith("OCTO2 logged at least ")
 
 
+async def test_where_only_the_newest_lines_are_played_it_is_at_least(
+    recorded: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("octotui.tui.recording.KEPT_LINES", 50)
+    run = recorded("many", alive=False)
+    app = Cockpit(run.run, replayed=True, now=run.now, environment={}, settings=Settings())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        app.tick()
+        assert told(app.screen.query_one(LogView)).startswith("all nodes logged at least ")
+
+
+async def test_a_log_of_one_row_says_it_too() -> None:
+    log = LogView(whose="all nodes")
+    async with Bench(log).run_test(size=(120, 1)) as pilot:
+        log.extend([line("a", ERROR)])
+        await pilot.pause()
+        assert told(log).startswith("all nodes logged ✗ 1 error")
+
+
 async def test_a_replay_that_goes_back_has_had_fewer(recorded: Make) -> None:
     run = recorded("many", alive=False)
     app = Cockpit(run.run, replayed=True, now=run.now, environment={}, settings=Settings())

@@ -84,6 +84,8 @@ def test_a_narrow_cell_says_what_is_done_before_all_else() -> None:
     assert " ".join(said(140).split()) == whole
     assert row.version not in said(59)
     assert row.time not in said(36)
+    assert " 1:01 " in said(36)
+    assert "stopped" not in said(36)
     least = said(2 + needed.name + 1 + LEAST_DOING + 1)
     assert "stopped" not in least
     assert row.doing[: LEAST_DOING - 1] in least
@@ -238,16 +240,26 @@ async def test_a_filter_fills_the_columns_anew() -> None:
         assert "OCTO1 " in screen_text(grid)[0]
 
 
-async def test_less_room_leaves_the_first_nodes_in_sight() -> None:
+@pytest.mark.parametrize("key", ["home", "end"])
+async def test_with_less_room_the_cursor_stays_in_sight(key: str) -> None:
+    """Keys act on the node under it."""
     grid = NodeGrid()
     async with Bench(grid).run_test(size=(156, 20)) as pilot:
         grid.show(cluster(40), 0.0)
-        await pilot.press("end")
+        await pilot.press(key)
         await pilot.resize_terminal(40, 6)
         await pilot.pause()
-        assert " OCTO1 " in screen_text(grid)[0], "those that failed are among them"
-        await pilot.press("up")
-        assert f" {grid.node} " in " ".join(screen_text(grid)), "and the cursor with the next key"
+        assert f" {grid.node} " in " ".join(screen_text(grid))
+
+
+async def test_there_is_nothing_aside_of_the_last_column_where_it_is_scrolled() -> None:
+    grid = NodeGrid()
+    async with Bench(grid).run_test(size=(76, 5)) as pilot:
+        grid.show(cluster(12), 0.0)
+        await pilot.press("end", "home", "end", *["up"] * 3)
+        assert (grid._top, grid.node) == (2, "OCTO9")
+        await pilot.press("right")
+        assert grid.node == "OCTO9"
 
 
 def shown_tables(app: Cockpit) -> list[type[Widget]]:

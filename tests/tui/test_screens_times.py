@@ -50,6 +50,7 @@ async def test_the_plan_keeps_its_place_where_there_is_little_room(
         await pilot.pause()
         assert isinstance(app.screen, PlanScreen)
         assert not app.screen.query_one("#times").display
+        assert bars(app.screen.query_one("#times-text", Line)) == [], "nothing is drawn for nobody"
         assert app.screen.query_one("#findings").size.height > size[1] - 10
 
 
@@ -78,6 +79,7 @@ async def test_there_is_no_picture_before_there_is_a_plan(recorded: Make) -> Non
         app.tick()
         await pilot.pause()
         assert not app.screen.query_one("#times").display
+        assert bars(app.screen.query_one("#times-text", Line)) == [], "nothing is drawn for nobody"
         run.tell("plan", dict(view_of("held").plan))
         app.tick()
         await pilot.pause()

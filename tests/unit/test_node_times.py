@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from octotui.api.events import Event
+from octotui.report.markdown import SET_BACK, render
 from octotui.report.node_times import Span, Times, times_of_plan, times_of_run
 from octotui.upgrade.plan import Plan
 from octotui.view import RunView
@@ -144,10 +147,35 @@ def test_waits_for_a_person_and_what_was_decided_are_told() -> None:
     assert longest == (wait.begin, wait.end)
 
 
-def test_a_clock_that_was_set_back_breaks_nothing() -> None:
-    back = view_of("succeeded", late=begins("joining.install@OCTO2"), by=-300.0)
-    times = times_of(back)
-    assert all(span.begin < span.end for node in times.nodes for span in node.spans)
+@pytest.mark.parametrize("step", ["staging.stage@OCTO1", "joining.install@OCTO2"])
+def test_in_times_of_a_clock_that_was_set_back_nothing_is_drawn_and_it_is_said(step: str) -> None:
+    back = view_of("succeeded", late=begins(step), by=-300.0)
+    assert times_of_run(back) is None
+    assert SET_BACK in render(back)
+    adjusted = view_of("succeeded", late=begins(step), by=-0.5)
+    assert times_of_run(adjusted) is not None
+    assert SET_BACK not in render(adjusted)
+
+
+def test_what_the_cluster_s_own_steps_take_is_not_idle() -> None:
+    plan = plan_of("held")
+    long = {"installing.backup": 600.0, "draining.wait": 900.0}
+    steps = tuple(replace(step, seconds=long.get(step.id, step.seconds)) for step in plan.steps)
+    times = times_of_plan(replace(plan, steps=steps))
+    assert max((end - begin for begin, end in times.idle), default=0.0) < 60.0
+
+
+def test_a_node_that_is_left_out_while_it_serves_goes_on_serving() -> None:
+    view = view_of("succeeded", begins("finishing.check@OCTO3"))
+    view.nodes["OCTO3"].left_out_at = view.at
+    view.at += 60.0
+    assert states(times_of(view), "OCTO3") == _OTHER
+
+
+def test_a_plan_that_does_not_tell_of_its_nodes_is_drawn_without_them() -> None:
+    view = view_of("succeeded")
+    view.plan = {key: value for key, value in view.plan.items() if key != "nodes"}
+    assert states(times_of(view), "OCTO1")[:2] == ["unknown", "down"]
 
 
 def test_a_copy_of_a_view_goes_on_by_itself() -> None:

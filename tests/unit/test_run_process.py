@@ -121,6 +121,16 @@ def test_a_start_says_what_it_was_decided_by(
     assert begun.call_args.args[0][-2:] == [str(run.path), "1"]
 
 
+def test_what_came_of_a_run_does_not_hang_on_its_report(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = Journal(run.journal, run.run_id)
+    monkeypatch.setattr(runner, "render", Mock(side_effect=KeyError("nodes")))
+    runner._write_report(run, journal)
+    assert "KeyError: 'nodes'" in capsys.readouterr().err
+    journal.close()
+
+
 def requested(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """A run that was asked for and nothing else, and its journal; ``main`` would carry it out."""
     monkeypatch.setattr(runner, "assemble", lambda request, run_id: Mock(redact=str))

@@ -118,6 +118,23 @@ def test_the_others_served_when_they_did_however_late_one_is_left_out(story: Sto
     assert story.view.all_serving == served
 
 
+def test_a_node_that_did_not_come_to_serve_counts_for_nothing(story: Story) -> None:
+    story.do("stopping.stop@N1").do("stopping.stop@N2")
+    story.do("starting.serving@N1")
+    served = story.at
+    story.begin("joining.serving@N2").end("joining.serving@N2", "failed", after=300.0)
+    story.tell("node.left-out", node="N2")
+    assert story.view.all_serving == served
+
+
+def test_a_node_that_was_found_stopped_is_not_waited_for(story: Story) -> None:
+    nodes = [{"name": "N1", "running": True}, {"name": "N2", "running": False}]
+    plan = {"from_version": "1.0.0", "to_version": "2.0.0", "steps": [], "estimate": {}}
+    story.tell("plan", **plan, nodes=nodes)
+    story.do("stopping.stop@N1").do("stopping.stop@N2").do("starting.serving@N1")
+    assert story.view.all_serving == story.at
+
+
 def test_a_node_left_out_before_any_serves_ends_no_clock(story: Story) -> None:
     story.do("stopping.stop@N1").do("stopping.stop@N2")
     story.tell("node.left-out", node="N2")

@@ -73,7 +73,8 @@ class PlanScreen(CockpitScreen):
         """Drawn anew for another plan or width only: what else comes changes nothing in it."""
         width = self.size.width // 2 - _AROUND
         of = (view.plan, view.hold, width)
-        if of != self._drawn:
+        has_room = self.has_class("-wide") and self.has_class("-tall")
+        if has_room and of != self._drawn:
             self._drawn = of
             self.query_one("#plan-body").set_class(bool(view.plan), "foretold")
             self.query_one("#times-text", Line).say(times_text(view, width))

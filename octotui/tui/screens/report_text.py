@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from textual.content import Content
 
+from octotui.report.markdown import SET_BACK
 from octotui.report.node_times import times_of_run
 from octotui.tui.refusals import waivable
 from octotui.tui.screens.plan_text import findings_text
@@ -52,6 +53,8 @@ def report_text(
     if view.plan and view.maintenance_on is not None:
         lines += _clocks(view)
         lines.append(Content(""))
+    if view.set_back:
+        lines += [Content.assemble(("! ", "$warning"), SET_BACK), Content("")]
     if by_time := times_of_run(view):
         lines.append(Content.styled("Nodes by time", "bold $accent"))
         lines += [drawn(by_time, width, clock), Content("")]

@@ -41,8 +41,9 @@ class WithLog(CockpitScreen):
             if not log.take_back(len(_of(node, gone))):
                 self._seen_lines = 0  # what is older had been dropped from the log
         lines = store.lines_after(self._seen_lines)
-        if store.line_count - self._seen_lines > len(lines):
-            log.buffer.tally.missed = True  # so many came that the store keeps them no more
+        # So many came that the store keeps them no more, or never did.
+        if store.line_count - self._seen_lines > len(lines) or store.lines_left_out:
+            log.buffer.tally.missed = True
         self._seen_lines = store.line_count
         log.extend(_of(node, lines))
 

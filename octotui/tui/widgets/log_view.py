@@ -281,14 +281,16 @@ class LogView(Widget, can_focus=True):
 
     def _paint_frame(self) -> None:
         """The bar at the right, the line below and the border, where they changed."""
-        if not self.is_mounted or self._page < 1:
+        if not self.is_mounted:
+            return
+        if self._whose:
+            self._say_counts()
+        if self._page < 1:
             return
         search = self._search.text
         regions = self._frame.tell(self.buffer, self.window, search, self._note, self.size)
         if regions:
             self.refresh(*regions)
-        if self._whose:
-            self._say_counts()
 
     def _say_counts(self) -> None:
         """In the border, which is set only where it differs: that paints the whole log anew."""

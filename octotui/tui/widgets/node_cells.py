@@ -18,11 +18,10 @@ BLANK: Final[Piece] = (" " * GAP, "plain")
 LEAST_DOING: Final = 20
 #: "serving", "stopped", "unknown" and a blank.
 _SERVICE: Final = 8
-#: There is a version in so wide a cell; how long, and whether it serves, where so much is left to
-#: what is done.
+#: There is a version in so wide a cell; where so much is left to what is done all else, or a part.
 _WITH_VERSION: Final = 60
-_WITH_TIME: Final = 12
-_WITH_SERVICE: Final = 16
+_WITH_ALL: Final = 12
+_WITH_PART: Final = 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +103,13 @@ def widths_of(found: Sequence[Row]) -> Widths:
 def cell(row: Row, widths: Widths, width: int) -> list[Piece]:
     """A node in exactly so many cells: what is done gets what the others leave.
 
-    Where it is narrow the version goes, then how long, then whether it serves: they are left to
-    the screen of the node.
+    Where it is narrow the version goes, then of how long it is expected to take, then whether it
+    serves, then how long it takes: they are left to the screen of the node.
     """
     version = widths.version + 1 if width >= _WITH_VERSION else 0
     room = width - 2 - widths.name - 1 - version
-    service = _SERVICE if room - _SERVICE - 1 >= _WITH_SERVICE else 0
-    room -= service
-    time = widths.time + 1 if widths.time and room - widths.time - 1 >= _WITH_TIME else 0
-    room -= time
+    time, service = _rest(widths, room)
+    room -= time + service
     style = row.style
     pieces: list[Piece] = [(f"{row.glyph} ", style), (fit(row.name, widths.name) + " ", "plain")]
     if version:
@@ -121,8 +118,19 @@ def cell(row: Row, widths: Widths, width: int) -> list[Piece]:
     pieces.append((fit(row.doing, room - 1) + " ", doing))
     # How long goes to the right of what.
     if time:
-        pieces.append((fit(row.time.rjust(widths.time), widths.time) + " ", "dim"))
+        taken = row.time if time > widths.time else row.time.partition(" of ")[0]
+        pieces.append((fit(taken.rjust(time - 1), time - 1) + " ", "dim"))
     if service:
         words = {"serving": "good", "stopped": "plain"}.get(row.service, "dim")
         pieces.append((fit(row.service, _SERVICE), words))
     return pieces
+
+
+def _rest(widths: Widths, room: int) -> tuple[int, int]:
+    """Cells for how long it takes and for whether it serves, of those beside a node's name."""
+    if widths.time and room - widths.time - 1 - _SERVICE > _WITH_ALL:
+        return widths.time + 1, _SERVICE
+    taken = widths.time and (8 if widths.time > 13 else 6)
+    if room - taken < _WITH_PART:
+        taken = 0
+    return taken, _SERVICE if room - taken - _SERVICE >= _WITH_PART else 0

@@ -111,8 +111,9 @@ class NodeGrid(ScrollView, can_focus=True):
 
     def action_aside(self, by: int) -> None:
         """To the node beside, or the last one where the next column is shorter than that."""
-        there, last = self._cursor + by * self._columns.rows, len(self._rows) - 1
-        if there > last and last // self._columns.rows > self._cursor // self._columns.rows:
+        rows = self._columns.rows
+        there, last = self._cursor + by * rows, len(self._rows) - 1
+        if there > last and (last - self._top) // rows > (self._cursor - self._top) // rows:
             there = last
         if 0 <= there <= last:
             if self._columns.hidden and not self._is_seen(there):
@@ -141,7 +142,10 @@ class NodeGrid(ScrollView, can_focus=True):
         self._paint(self._cursor)
 
     def on_resize(self) -> None:
+        was_seen = self._is_seen(self._cursor)
         self._lay_out()
+        if was_seen and self._node:
+            self._bring_into_sight(self._cursor)  # keys act on it
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
