@@ -9,7 +9,6 @@ from collections.abc import Callable
 from itertools import islice
 
 from octotui.api.errors import OctotuiError
-from octotui.run.commanding import give_command
 from octotui.run.directory import RunDirectory
 from octotui.run.journal import Command, JournalError
 from octotui.run.process import LifeUnknown, is_alive, last_words
@@ -131,6 +130,8 @@ class Store:
         False: nobody is there to take it now. Raises OctotuiError. A durable write takes
         milliseconds: it is done in a thread.
         """
+        from octotui.run.commanding import give_command  # most only look
+
         given = await asyncio.to_thread(give_command, self.run, command, argument)
         return given.taken_soon
 

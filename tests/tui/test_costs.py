@@ -54,6 +54,7 @@ def test_the_collector_works_again_once_the_first_picture_stands() -> None:
 
 @pytest.mark.parametrize(
     "module", ["octotui.tui.recording", "octotui.tui.screens.plan", "octotui.upgrade.plan",
+               "octotui.tui.questions", "octotui.tui.screens.ask", "octotui.run.commanding",
                "octotui.cli.follow", "filelock", "tomllib", "pydantic", "httpx"]
 )  # fmt: skip
 def test_the_first_picture_of_attach_does_without(module: str) -> None:

@@ -10,7 +10,6 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from octotui.tui import questions
 from octotui.tui.choices import LEAVE_OUT, leaving_out
 from octotui.tui.command import Command
 from octotui.tui.commands import BY_ID, command_of
@@ -187,9 +186,13 @@ class CockpitScreen(Screen[Any]):
 
     def ask(self, command: Command) -> None:
         """Puts the question; on a yes the run gets the command, or is taken up."""
+        from octotui.tui import questions
+
         self.app.run_worker(questions.ask(self.app, command), exclusive=True, group="question")
 
     def action_hold_before(self) -> None:
+        from octotui.tui import questions
+
         self.app.run_worker(questions.ask_hold_before(self.app), exclusive=True, group="question")
 
     def action_resume(self) -> None:

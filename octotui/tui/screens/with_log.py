@@ -7,7 +7,6 @@ from pathlib import Path
 
 from octotui.run.directory import state_folder
 from octotui.tui.log_tail import LogLine, Severity
-from octotui.tui.screens.ask import Ask
 from octotui.tui.screens.base import CockpitScreen
 from octotui.tui.widgets.log_paint import log_text
 from octotui.tui.widgets.log_view import LogView
@@ -56,6 +55,7 @@ class WithLog(CockpitScreen):
 
     def action_find(self) -> None:
         """In the log, from the newest line back; n and N go on."""
+        from octotui.tui.screens.ask import Ask
 
         def found(text: str | None) -> None:
             if text is None:
@@ -71,6 +71,7 @@ class WithLog(CockpitScreen):
 
     def action_filter(self) -> None:
         """Shows lines with a text only; an empty text shows all again."""
+        from octotui.tui.screens.ask import Ask
 
         def chosen(text: str | None) -> None:
             if text is None:
