@@ -9,13 +9,16 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from octotui.api.events import Event
 from octotui.run.directory import RunDirectory
 from octotui.run.journal import Command, Journal
 from octotui.run.process import process_lock
 from octotui.view import RunView, fold
+
+if TYPE_CHECKING:
+    from textual.pilot import Pilot
 
 JOURNALS = Path(__file__).parent / "tui" / "journals"
 
@@ -133,3 +136,12 @@ def begins(step: str) -> Callable[[dict[str, Any]], bool]:
 
 def is_end(event: dict[str, Any]) -> bool:
     return bool(event["kind"] == "run.ended")
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
+    """Waits for what a thread or a child does, seconds at most: a slow machine fails no test."""
+    for _ in range(1000):
+        if condition():
+            return
+        await pilot.pause(0.02)
+    raise AssertionError("it did not come")

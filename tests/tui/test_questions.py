@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from octotui.tui.keymap import Settings
 from octotui.tui.processes import take_up
 from octotui.tui.screens.confirm import Confirm
 from octotui.tui.store import Store
-from tests.cockpit_support import Make, Recorded, enters, is_end
+from tests.cockpit_support import Make, Recorded, enters, is_end, until
 
 
 @pytest.fixture(autouse=True)
@@ -43,14 +43,6 @@ def cockpit(run: Recorded) -> Cockpit:
 async def tick(app: Cockpit, pilot: Pilot[Any]) -> None:
     app.tick()
     await pilot.pause()
-
-
-async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
-    for _ in range(200):
-        if condition():
-            return
-        await pilot.pause(0.02)
-    raise AssertionError("it did not come")
 
 
 def sent(run: Recorded) -> list[tuple[str, str]]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 from textual.widget import Widget
 
 from octotui.api.errors import OctotuiError
@@ -19,7 +18,7 @@ from octotui.tui.app import Cockpit
 from octotui.tui.keymap import Settings, read_settings
 from octotui.tui.screens.base import CockpitScreen
 from octotui.tui.screens.home import HomeScreen
-from tests.cockpit_support import Recorded, enters
+from tests.cockpit_support import Recorded, enters, until
 
 PROFILE = """
 [octopus]
@@ -96,14 +95,6 @@ async def ticked(app: Cockpit) -> None:
     """A tick has passed, and all that it began has ended: what did not happen will not."""
     app.tick()
     await app.workers.wait_for_complete()
-
-
-async def until(pilot: Pilot[Any], condition: Any) -> None:
-    for _ in range(200):
-        if condition():
-            return
-        await pilot.pause(0.05)
-    raise AssertionError("it did not come")
 
 
 def shown(app: Cockpit, which: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from octotui.tui.screens.confirm import Confirm
 from octotui.tui.screens.help import HelpScreen
 from octotui.tui.screens.home import HomeScreen
 from octotui.tui.store import Store
-from tests.cockpit_support import Make, Recorded, enters, is_end
+from tests.cockpit_support import Make, Recorded, enters, is_end, until
 
 
 @pytest.fixture(autouse=True)
@@ -44,14 +44,6 @@ def cockpit(run: Recorded | None = None, **options: Any) -> Cockpit:
 
 def said(app: Cockpit) -> list[str]:
     return [f"{each.title} {each.message}" for each in app._notifications]
-
-
-async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
-    for _ in range(200):
-        if condition():
-            return
-        await pilot.pause(0.02)
-    raise AssertionError("it did not come")
 
 
 async def at_home(app: Cockpit, pilot: Pilot[Any], runs: int = 1) -> None:

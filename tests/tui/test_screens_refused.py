@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
 from octotui.run.directory import RunDirectory
 from octotui.run.reading import ReadingJournal
@@ -16,7 +14,7 @@ from octotui.tui import processes
 from octotui.tui.app import Cockpit
 from octotui.tui.home_list import HomeList
 from octotui.tui.screens.base import KeyLine, Line
-from tests.cockpit_support import Recorded, enters
+from tests.cockpit_support import Recorded, enters, until
 
 HOLDER = "20251009-085320-0002"
 
@@ -35,15 +33,6 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorde
     yield run
     run.close()
     other.close()
-
-
-async def until(pilot: Pilot[Any], is_so: Callable[[], bool]) -> None:
-    """Runs are opened in a thread: waits for it, at most some seconds."""
-    for _ in range(100):
-        if is_so():
-            return
-        await pilot.pause(0.02)
-    raise AssertionError("it did not come")
 
 
 def opened(app: Cockpit) -> str:
