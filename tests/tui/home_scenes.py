@@ -91,7 +91,7 @@ async def settle(pilot: Pilot[Any]) -> None:
     """Waits until the lists are there and every cluster has answered."""
     screen = pilot.app.screen
     assert isinstance(screen, HomeScreen)
-    for _ in range(400):
+    for _ in range(1000):
         await pilot.pause(0.02)
         pilot.app.tick()  # type: ignore[attr-defined]
         asked = screen._ask_due > 0 and not screen._asking

@@ -47,7 +47,7 @@ def to_start(app: Cockpit) -> None:
 
 async def until_replayed(app: Cockpit, pilot: Pilot[Any]) -> None:
     """A run is read in a thread: waits for it, at most some seconds."""
-    for _ in range(200):
+    for _ in range(1000):
         if isinstance(app.store, ReplayStore):
             break
         await pilot.pause(0.02)
@@ -236,7 +236,7 @@ async def test_a_run_that_wrote_nothing_is_no_replay(recorded: Make) -> None:
     other = Cockpit(None, environment={}, now=run.now, settings=Settings(glance=False))
     async with other.run_test() as pilot:
         other.replay(run.run)
-        for _ in range(200):
+        for _ in range(1000):
             if other._notifications:
                 break
             await pilot.pause(0.02)

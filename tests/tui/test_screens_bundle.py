@@ -59,7 +59,7 @@ def child(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 async def told(app: Cockpit, pilot: Pilot[Any], count: int) -> list[tuple[str, str]]:
     """Title and text of the notices, once there are so many; a child takes its time."""
-    for _ in range(500):
+    for _ in range(1000):
         notices = [(n.title, n.message) for n in app._notifications]
         if len(notices) >= count:
             return notices
@@ -68,7 +68,7 @@ async def told(app: Cockpit, pilot: Pilot[Any], count: int) -> list[tuple[str, s
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(500):
+    for _ in range(1000):
         if condition():
             return
         await asyncio.sleep(0.02)

@@ -42,7 +42,7 @@ def keep(run: Recorded, name: str, text: str = FAILED) -> Path:
 
 
 async def opened(app: Cockpit, pilot: Pilot[Any]) -> KeptLogScreen:
-    for _ in range(100):
+    for _ in range(1000):
         screen = app.screen
         if isinstance(screen, KeptLogScreen) and screen._logs:
             await pilot.pause()

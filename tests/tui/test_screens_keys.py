@@ -47,8 +47,8 @@ def sent(run: Recorded) -> list[tuple[str, str]]:
 
 
 async def until_sent(run: Recorded, pilot: Pilot[Any]) -> list[tuple[str, str]]:
-    """A command is written in a thread: waits for it, at most some seconds."""
-    for _ in range(100):
+    """A command is written in a thread: waits for it, seconds at most."""
+    for _ in range(1000):
         if commands := sent(run):
             return commands
         await pilot.pause(0.02)

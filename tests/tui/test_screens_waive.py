@@ -42,7 +42,7 @@ async def report(run: Recorded) -> AsyncIterator[tuple[Cockpit, Pilot[Any]]]:
 
 async def waived_by(begun: list[RunDirectory], app: Cockpit, pilot: Pilot[Any]) -> RunRequest:
     """What the new run was asked for. It is opened in a thread: waits for it, some seconds."""
-    for _ in range(100):
+    for _ in range(1000):
         if begun and app.store is not None and app.store.run == begun[0]:
             break
         await pilot.pause(0.02)
