@@ -238,7 +238,8 @@ def _run_started(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
 def _run_resumed(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
     view.gaps.append((view.at, event.at))
     view.pid = data["pid"]
-    view.outcome = ""
+    view.hold = tuple(data.get("hold", view.hold))
+    view.outcome = view.holder = ""
     view.exit_code = view.ended_at = None
     view.lines = []
 
@@ -388,15 +389,18 @@ def _plugin_problem(view: RunView, event: Event, data: Mapping[str, Any]) -> Non
 
 
 def _refused(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
-    # One that changed something is not at its end by that: it is taken up once the other's is over.
-    view.outcome = "needs_person" if view.changed else "refused"
+    said = f"{data['what']}. {data['next']}"
+    if view.changed:  # it is not at its end by that: it is taken up once the other one's is over
+        view.problems.append(said)
+        return
+    view.outcome = "refused"
     view.holder = data["holder"]
     # Of a run that never began nothing else is known.
     view.profile = view.profile or data.get("profile", "")
     view.cluster = view.cluster or data.get("cluster", "")
     view.ended_at = event.at
     view.exit_code = 3
-    view.lines = [f"{data['what']}. {data['next']}"]
+    view.lines = [said]
 
 
 def _ended(view: RunView, event: Event, data: Mapping[str, Any]) -> None:

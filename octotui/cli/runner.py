@@ -1,6 +1,7 @@
-"""The runner's process, started by ``run.process``: ``python -m octotui.cli.runner DIRECTORY SEQ``.
+"""The runner's process: ``python -m octotui.cli.runner DIRECTORY SEEN REQUEST``.
 
-``SEQ`` is the newest event of the journal that whoever starts it knew of.
+Started by ``run.process``: ``SEEN`` is the newest event that it was decided by, ``REQUEST`` what a
+person asked for, see ``run.request``.
 """
 
 from __future__ import annotations
@@ -37,23 +38,24 @@ def main() -> int:
     # Transports' threads must not keep the event loop waiting for its turn: with 50 nodes that
     # answer at once, the interpreter's 5 ms a thread would add up to a quarter of a second.
     sys.setswitchinterval(0.0005)
-    reading = ReadingJournal(run.journal, run.run_id)
+    seen, request = int(sys.argv[2]), RunRequest.parse(sys.argv[3])
     try:
-        parts = assemble(RunRequest.read(reading), run.run_id)
+        parts = assemble(request, run.run_id)
         with carrying_out(run):
-            if reading.newest() != int(sys.argv[2]):
+            if ReadingJournal(run.journal, run.run_id).newest() != seen:
                 raise RunnerRefused(
                     f"Another process has carried run {run.run_id} out meanwhile. Look how it "
                     f"stands: octotui attach {run.run_id}"
                 )
-            return _journalled(run, parts)
+            return _journalled(run, request, parts)
     except OctotuiError as error:
         print(error, file=sys.stderr)
         return 2
 
 
-def _journalled(run: RunDirectory, parts: Parts) -> int:
+def _journalled(run: RunDirectory, request: RunRequest, parts: Parts) -> int:
     with closing(Journal(run.journal, run.run_id, redact=parts.redact)) as journal:
+        request.write(journal)
         return asyncio.run(_carry_out(run, journal, parts))
 
 
@@ -70,7 +72,8 @@ def _write_report(run: RunDirectory, journal: Journal) -> None:
     """What became of the cluster does not depend on whether the report can be written."""
     try:
         run.report.write_text(render(fold(journal.events())), encoding="utf-8")
-    except (OctotuiError, OSError, ArithmeticError, LookupError, TypeError, ValueError):
+    except (OctotuiError, OSError, ArithmeticError, LookupError, TypeError, ValueError,
+            AttributeError):  # fmt: skip
         traceback.print_exc()
 
 

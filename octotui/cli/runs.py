@@ -13,11 +13,11 @@ from octotui.api.errors import OctotuiError
 from octotui.cli.cockpit import full_screen, view_of, watch
 from octotui.cli.follow import commands_help
 from octotui.cli.lines import duration
-from octotui.run.commanding import ended_as, give_command
+from octotui.run.commanding import ended_as, give_command, may_live
 from octotui.run.directory import RunDirectory
 from octotui.run.process import LifeUnknown, is_alive, start
 from octotui.run.reading import ReadingJournal
-from octotui.run.request import resume_run
+from octotui.run.request import resumed_request
 from octotui.view import RunView
 
 #: So long the answer to a command is waited for, and so often it is looked for, seconds.
@@ -92,14 +92,15 @@ def resume(run: str, yes: bool, headless: bool, plain: bool, as_json: bool) -> i
         raise OctotuiError(
             f"run {directory.run_id} is alive", next_step=f"octotui attach {directory.run_id}"
         )
-    if not view.over:
+    over = view.over and bool(view.outcome)  # else it died before it could say so
+    if not over:
         for command in ReadingJournal(directory.journal, directory.run_id).pending_commands():
             click.echo(
                 f"First comes what was asked for meanwhile: {command} ({command.by}).", err=True
             )
-        resume_run(directory, approved=yes, attended=attended)
-        start(directory)
-    after = view.seq - 1 if view.over else view.seq
+        request = resumed_request(directory, approved=yes, attended=attended)
+        start(directory, request, view.seq)
+    after = view.seq - 1 if over else view.seq
     screen = attended and full_screen(plain=plain)
     return watch(directory, as_json=as_json, attended=attended, screen=screen, after=after)
 
@@ -134,7 +135,7 @@ def _answer(run: RunDirectory, command_id: int) -> str:
     begun = time.monotonic()
     alive = True
     while alive:
-        alive = is_alive(run)  # before the look at its answer: its last act may be to give one
+        alive = may_live(run)  # before the look at its answer: its last act may be to give one
         answer = journal.get_command(command_id).answer
         if answer is not None:
             return answer
@@ -142,7 +143,7 @@ def _answer(run: RunDirectory, command_id: int) -> str:
             return f"noted; the run has not taken it within {duration(PATIENCE)}"
         time.sleep(PAUSE)
     if outcome := ended_as(journal):
-        return f"noted, but the run had ended before it could take it: {outcome}"
+        raise OctotuiError(f"run {run.run_id} ended before it could take it: {outcome}")
     return (
         f"Nobody carries out {run.run_id} now. The command is noted and comes first with: "
         f"octotui resume {run.run_id}"

@@ -70,7 +70,7 @@ def begin(request: RunRequest) -> RunDirectory:
     """
     run = create_run(request)
     try:
-        start(run)
+        start(run, request)
     except RunnerRefused:
         run.remove()
         raise

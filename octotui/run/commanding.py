@@ -29,7 +29,7 @@ def give_command(run: RunDirectory, name: str, argument: str) -> Given:
     surely refuse.
     """
     check_command(name, argument)
-    alive = _may_live(run)
+    alive = may_live(run)
     journal = Journal(run.journal, run.run_id)
     try:
         if outcome := ended_as(journal):
@@ -48,12 +48,14 @@ def ended_as(journal: JournalReads) -> str:
     """How the run came to an end that it does not leave; empty where it did not."""
     state, ended = journal.last("state"), journal.last("run.ended")
     if state and state.data["to"] in FINAL:
-        return str(ended.data["outcome"] if ended else state.data["to"])
+        # The newest word on how it ended may be that of an earlier stop.
+        told = ended is not None and ended.seq > state.seq
+        return str(ended.data["outcome"] if ended and told else state.data["to"])
     refused = journal.last("run.refused") and not (state and state.data["changed"])
     return "refused" if refused else ""
 
 
-def _may_live(run: RunDirectory) -> bool:
+def may_live(run: RunDirectory) -> bool:
     """A run of which nobody can tell is to be stopped all the same."""
     try:
         return is_alive(run)

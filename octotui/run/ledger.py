@@ -20,7 +20,8 @@ _WORTHLESS = {
 class Ledger:
     """``results``: what steps that ended well left. ``failures``: the error of steps whose last
 
-    attempt failed. ``open``: begun and not ended. ``attempts`` counts from 1.
+    attempt failed. ``open``: begun and not ended. ``attempts`` counts from 1. ``hold``: as people
+    left it, None where nobody commanded anything; ``begun_with``: as the newest process began.
     """
 
     state: str = "preflight"
@@ -33,6 +34,7 @@ class Ledger:
     open: set[str] = field(default_factory=set)
     left_out: set[str] = field(default_factory=set)
     hold: frozenset[str] | None = None
+    begun_with: frozenset[str] = frozenset()
     vetoes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     begun_at: float | None = None
     changed: bool = False
@@ -85,7 +87,9 @@ class Ledger:
         match event.kind:
             case "run.started":
                 self.begun_at = event.at
-                self.hold = frozenset(data["hold"])
+                self.begun_with = frozenset(data["hold"])
+            case "run.resumed":
+                self.begun_with = frozenset(data.get("hold", self.begun_with))
             case "command":
                 self.hold = frozenset(data["hold"])
             case "plan":

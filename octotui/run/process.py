@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 from octotui.api.errors import OctotuiError
 from octotui.run.directory import RunDirectory
-from octotui.run.reading import ReadingJournal
 
 if sys.platform != "win32":
     import fcntl
 
 if TYPE_CHECKING:
     from filelock import FileLock
+
+    from octotui.run.request import RunRequest
 
 #: So much of a runner's last words is told, bytes.
 _LAST_WORDS: Final = 2000
@@ -135,19 +136,20 @@ def last_words(run: RunDirectory) -> str:
         return ""
 
 
-def start(run: RunDirectory) -> None:
+def start(run: RunDirectory, request: RunRequest, seen: int = 0) -> None:
     """Starts the run's runner in a session of its own, and returns once one lives: of two who start
     at the same time the quicker one's.
 
-    Closing the terminal, losing the connection or killing the viewer does not reach it. Raises
+    ``seen`` is the newest event that this was decided by: where another runner has written more
+    since, it is refused. Closing the terminal, losing the connection or killing the viewer does not
+    reach the process. Raises
     RunnerRefused where it ended at once, as with a profile that has faults, or where the run has
     a runner already; then nothing was done.
     """
     if is_alive(run):
         raise is_alive_already(run)  # and its last words are left to it
-    # What this start was decided by: it is refused where another runner has written more since.
-    newest = ReadingJournal(run.journal, run.run_id).newest()
-    command = [sys.executable, "-m", "octotui.cli.runner", str(run.path), str(newest)]
+    program = [sys.executable, "-m", "octotui.cli.runner"]
+    command = [*program, str(run.path), str(seen), request.text()]
     # Transports work in threads; with an arena for each the C library keeps memory that is free.
     environment = {"MALLOC_ARENA_MAX": "2", **os.environ}
     run.runner_log.write_bytes(b"")

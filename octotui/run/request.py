@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from octotui.run.directory import RunDirectory
 from octotui.run.journal import Journal, JournalReads
+from octotui.run.reading import ReadingJournal
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,20 @@ class RunRequest:
 
     @classmethod
     def read(cls, journal: JournalReads) -> RunRequest:
-        data: dict[str, Any] = journal.meta("request")
+        return cls._of(journal.meta("request"))
+
+    @classmethod
+    def parse(cls, text: str) -> RunRequest:
+        """What ``text`` made."""
+        return cls._of(json.loads(text))
+
+    @classmethod
+    def _of(cls, data: Mapping[str, Any]) -> RunRequest:
         return cls(**{**data, "waived": tuple(data["waived"])})
+
+    def text(self) -> str:
+        """In one line, for a process that is started with it. Nothing in it is secret."""
+        return json.dumps(asdict(self))
 
     def write(self, journal: Journal) -> None:
         journal.set_meta("request", asdict(self))
@@ -40,13 +55,11 @@ def create_run(request: RunRequest) -> RunDirectory:
     return run
 
 
-def resume_run(run: RunDirectory, *, approved: bool, attended: bool) -> None:
-    """Notes that a run is taken up again, by whom it can be asked, and whether it is approved.
+def resumed_request(run: RunDirectory, *, approved: bool, attended: bool) -> RunRequest:
+    """What a run is taken up again with: by whom it can be asked, and whether it is approved.
 
     An approval that was given before it began does not count any more: what it was given for may
-    have changed.
+    have changed. Raises OctotuiError.
     """
-    journal = Journal(run.journal, run.run_id)
-    request = replace(RunRequest.read(journal), approved=approved, attended=attended)
-    request.write(journal)
-    journal.close()
+    before = RunRequest.read(ReadingJournal(run.journal, run.run_id))
+    return replace(before, approved=approved, attended=attended)

@@ -61,7 +61,11 @@ class Runner:
         for event in journal.events():
             self._ledger.apply(event)
         self._resumed = self._ledger.begun_at is not None
-        hold = settings.hold if self._ledger.hold is None else self._ledger.hold
+        hold = self._ledger.hold
+        if hold is None:
+            # Until it is approved, whoever approves it says where it stops; after that it is kept.
+            undecided = self._ledger.state in ("preflight", "ready")
+            hold = frozenset(settings.hold) if undecided else self._ledger.begun_with
         self._machine = RunMachine(
             cluster=len(settings.instances) > 1,
             write_ahead=self._write_ahead,
@@ -71,7 +75,7 @@ class Runner:
                 # Until it is observed, no way back is believed in.
                 schema_unchanged=not self._ledger.database_upgrade_begun,
                 backs_out=settings.backs_out,
-                hold=frozenset(hold),
+                hold=hold,
                 waiting_phase=self._ledger.waiting_phase,
             ),
         )
@@ -117,7 +121,9 @@ class Runner:
             await self._take_lock_first()
             if self._resumed:
                 state = self._machine.state
-                self._append("run", "run.resumed", {"pid": os.getpid(), "state": state})
+                hold = sorted(self._machine.marks.hold)
+                resumed = {"pid": os.getpid(), "state": state, "hold": hold}
+                self._append("run", "run.resumed", resumed)
             else:
                 self._append("run", "run.started", self._started())
             self._note_problems(self._plugins.problems)

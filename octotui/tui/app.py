@@ -274,7 +274,7 @@ class Cockpit(TerminalApp):
             return
         self._taking_up.add(store.run)
         try:
-            await asyncio.to_thread(take_up, store.run)
+            await asyncio.to_thread(take_up, store.run, store.view.seq)
             store.alive = True
         finally:
             self._taking_up.discard(store.run)

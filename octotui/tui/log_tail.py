@@ -72,7 +72,7 @@ _LEVELS: Final = {
 _WORDS: Final = re.compile(
     r"(?<!\bno )(?<!\b0 )(?<!\bwithout )(?:"
     r"(\berrors?|\bfatal|exceptions?|\bfailed|\bfailures?|\breturn value 3)|(\bwarn(?:ings?)?))\b"
-    r"(?!(?: \w+)?: 0\b)",
+    r"(?!(?: \w+)?: 0(?:[,;.)]|$))",
     re.IGNORECASE,
 )
 _HINTS: Final = ("error", "fail", "warn", "exception", "fatal", "return value 3")

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from octotui.run.directory import RunDirectory
-from octotui.run.process import RunnerRefused, is_alive, is_alive_already, start
+from octotui.run.process import RunnerRefused, start
 from octotui.run.reading import ReadingJournal
-from octotui.run.request import RunRequest, create_run, resume_run
+from octotui.run.request import RunRequest, create_run, resumed_request
 
 
 def begin(profile: Path) -> RunDirectory:
@@ -30,19 +30,16 @@ def begin_again(run: RunDirectory, waived: Sequence[str] = ()) -> RunDirectory:
 def _begin(request: RunRequest) -> RunDirectory:
     run = create_run(request)
     try:
-        start(run)
+        start(run, request)
     except RunnerRefused:
         run.remove()
         raise
     return run
 
 
-def take_up(run: RunDirectory) -> None:
-    """Goes on with a run that nobody carries out now.
+def take_up(run: RunDirectory, seen: int) -> None:
+    """Goes on with a run that nobody has carried out since its event ``seen``.
 
-    Raises OctotuiError, and changes nothing then, where somebody does.
+    Raises OctotuiError, and changes nothing then, where somebody did.
     """
-    if is_alive(run):
-        raise is_alive_already(run)
-    resume_run(run, approved=False, attended=True)
-    start(run)
+    start(run, resumed_request(run, approved=False, attended=True), seen)

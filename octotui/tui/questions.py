@@ -58,10 +58,12 @@ async def ask_hold_before(app: Cockpit) -> None:
     """The choice names what each hold leaves behind: it is the confirmation, too."""
     from octotui.tui.screens.hold_before import HoldBefore
 
-    store = app.store
+    store, command = app.store, BY_ID["run.hold-before"]
     if isinstance(store, Store) and (phase := await app.push_screen_wait(HoldBefore(store.view))):
-        command, still = BY_ID["run.hold-before"], phase in phases_ahead(store.view)
-        _carry_out(app, store, command, phase, await _asked(store), still=still)
+        # Of a run that died meanwhile it is not possible.
+        asked = _Asked(store.view.state, store.view.state_since, store.view.hold, store.alive, ())
+        still = phase in phases_ahead(store.view)
+        _carry_out(app, store, command, phase, asked, still=still)
 
 
 async def _asked(store: Store) -> _Asked:
@@ -88,6 +90,7 @@ async def _send(app: Cockpit, store: Store, command: Command, argument: str, ask
     """
     noted = any((each.command, each.argument) == (command.control, argument)
                 for each in asked.waiting)  # fmt: skip
+    taken_soon = False
     try:
         if command.control and not noted:
             taken_soon = await store.send(command.control, argument)
@@ -95,7 +98,7 @@ async def _send(app: Cockpit, store: Store, command: Command, argument: str, ask
             if asked.alive and not taken_soon:
                 app.notify(f"The run's process is gone. {_NOTED}", title=command.title,
                            severity="warning", timeout=30)  # fmt: skip
-        if not asked.alive:
+        if not asked.alive and not taken_soon:
             await app.take_up(store)
     except (OctotuiError, OSError) as error:
         _not_done(app, command, f"{error} {_NOTED}" if noted else str(error))

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import string
 import tempfile
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -90,7 +91,13 @@ class Estate:
         root = Path(tempfile.mkdtemp(prefix="octotui-lab-"))
         stack.callback(shutil.rmtree, root, ignore_errors=True)
         clock = ScaledClock(options.speed)
-        world = World.create(options.nodes, clock=clock, faults=options.faults, root=str(root))
+        world = World.create(
+            options.nodes,
+            clock=clock,
+            faults=options.faults,
+            root=str(root),
+            installation_id=str(uuid.uuid4()),  # no run of an earlier lab is one of this cluster
+        )
         folder = self.profile.prepare()
         stack.callback(self.profile.remove_folder)
         addresses = {name: own_address(k) for k, name in enumerate(world.node_names, 1)}

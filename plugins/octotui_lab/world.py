@@ -44,10 +44,10 @@ class NodeSummary:
 class World:
     """One cluster on one database, with its ground truth."""
 
-    installation_id = INSTALLATION_ID
-
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, installation_id: str) -> None:
         self._cluster = cluster
+        #: What tells this cluster from all others.
+        self.installation_id = installation_id
         #: Wakes waiters: ``Waiter(world.schedule)``.
         self.schedule = cluster.schedule
         self.catalogue = cluster.catalogue
@@ -66,6 +66,7 @@ class World:
         version: str = INSTALLED_AT_START,
         maintenance: bool = False,
         durations: Durations | None = None,
+        installation_id: str = INSTALLATION_ID,
     ) -> World:
         """A cluster that serves ``version``, with these faults in it.
 
@@ -82,7 +83,7 @@ class World:
             maintenance=maintenance,
             durations=durations or Durations(),
         )
-        world = cls(cluster)
+        world = cls(cluster, installation_id)
         for text in faults:
             world.add_fault(text)
         for node in cluster.nodes.values():

@@ -70,6 +70,16 @@ async def transport(path: Path, number: int) -> AsyncIterator[WinrmTransport]:
         await opened.close()
 
 
+async def test_no_run_of_an_earlier_lab_is_one_of_this_cluster(tmp_path: Path) -> None:
+    """It would keep every later one from the cluster, which is gone with its lab."""
+    ids = set()
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        async with estate(tmp_path / folder, nodes=1) as running:
+            ids.add(running.world.installation_id)
+    assert len(ids) == 2
+
+
 async def test_the_profile_leads_to_everything(tmp_path: Path) -> None:
     async with estate(tmp_path) as running:
         written = profile(running.profile.path)

@@ -74,6 +74,31 @@ def test_a_run_that_is_taken_up_keeps_the_holds_it_began_with(tmp_path: Path) ->
     assert_upgraded(rehearse(tmp_path, play, nodes=2))
 
 
+@pytest.mark.parametrize("begun", [(), ("joining",)], ids=["none", "another"])
+def test_until_it_is_approved_whoever_approves_says_where_it_stops(
+    tmp_path: Path, begun: tuple[str, ...]
+) -> None:
+    async def play(estate: Estate) -> Outcome:
+        ready = await estate.attempt(hold=begun, approved=False)
+        assert (ready.state, ready.code) == ("ready", 4)
+        held = await estate.attempt(hold=("migrating",), approved=True)
+        assert held_before(held) == "migrating"
+        [resumed] = [event for event in held.events if event.kind == "run.resumed"]
+        assert resumed.data["hold"] == ["migrating"]
+        return await estate.attempt(hold=())
+
+    assert_upgraded(rehearse(tmp_path, play, nodes=2))
+
+
+def test_who_approves_for_nobody_to_be_asked_is_not_stopped(tmp_path: Path) -> None:
+    async def play(estate: Estate) -> Outcome:
+        ready = await estate.attempt(hold=("migrating",), approved=False)
+        assert ready.state == "ready"
+        return await estate.attempt(hold=(), approved=True)
+
+    assert_upgraded(rehearse(tmp_path, play, nodes=2))
+
+
 def test_a_run_that_died_in_a_phase_waits_too(tmp_path: Path) -> None:
     async def play(estate: Estate) -> Outcome:
         first = asyncio.ensure_future(estate.attempt())

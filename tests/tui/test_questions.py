@@ -32,7 +32,7 @@ def _looks_at_every_tick(monkeypatch: pytest.MonkeyPatch) -> None:
 def taken_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[RunDirectory]]:
     """The runs that a process was started for."""
     runs: list[RunDirectory] = []
-    monkeypatch.setattr("octotui.tui.app.take_up", runs.append)
+    monkeypatch.setattr("octotui.tui.app.take_up", lambda run, seen: runs.append(run))
     return runs
 
 
@@ -114,7 +114,7 @@ def test_a_live_run_is_not_taken_up_and_its_request_stays(recorded: Make) -> Non
     request = RunRequest("prod.toml", attended=False)
     request.write(run.journal)
     with pytest.raises(RunnerRefused, match="is alive"):
-        take_up(run.run)
+        take_up(run.run, run.journal.newest())
     assert RunRequest.read(run.journal) == request
 
 
@@ -160,7 +160,7 @@ async def test_of_a_run_that_lives_nothing_comes_first(recorded: Make) -> None:
 async def test_a_command_whose_run_cannot_be_taken_up_is_said_to_be_noted(
     recorded: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(run: RunDirectory) -> None:
+    def refused(run: RunDirectory, seen: int) -> None:
         raise OctotuiError("the profile is gone")
 
     monkeypatch.setattr("octotui.tui.app.take_up", refused)
@@ -227,12 +227,30 @@ async def test_a_run_that_died_unseen_gets_the_command_noted_which_is_said(
     assert (sent(run), taken_up) == ([("hold", "stopping")], [])
 
 
+async def test_a_run_that_somebody_took_up_unseen_takes_the_command_itself(
+    recorded: Make, taken_up: list[RunDirectory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = recorded("joining-failed", is_end, alive=False)
+    app = cockpit(run)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await tick(app, pilot)
+        monkeypatch.setattr("octotui.tui.store.ALIVE_PAUSE", 3600.0)
+        await pilot.press("L")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        run.live()
+        await pilot.press(*"OCTO2", "enter")
+        await until(pilot, lambda: sent(run))
+        await pilot.pause()
+        assert told(app) == []
+    assert (sent(run), taken_up) == ([("leave-out", "OCTO2")], [])
+
+
 async def test_a_run_is_taken_up_once_however_often_that_is_asked_for(
     recorded: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate, begun = threading.Event(), []
 
-    def slow(run: RunDirectory) -> None:
+    def slow(run: RunDirectory, seen: int) -> None:
         begun.append(run)
         gate.wait(10)
 

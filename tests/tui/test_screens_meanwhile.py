@@ -258,7 +258,7 @@ async def test_a_command_takes_up_the_run_it_was_for_whatever_is_open_by_then(
 
     run = recorded("joining-failed", is_end, alive=False)
     monkeypatch.setattr(Store, "send", slow)
-    monkeypatch.setattr("octotui.tui.app.take_up", taken_up.append)
+    monkeypatch.setattr("octotui.tui.app.take_up", lambda run, seen: taken_up.append(run))
     app = cockpit(now=run.now)
     async with app.run_test(size=(100, 30)) as pilot:
         await at_home(app, pilot)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual.widgets import OptionList
 
 from octotui.run.directory import RunDirectory
 from octotui.run.reading import ReadingJournal
@@ -14,6 +15,7 @@ from octotui.tui import processes
 from octotui.tui.app import Cockpit
 from octotui.tui.home_list import HomeList
 from octotui.tui.screens.base import KeyLine, Line
+from octotui.tui.screens.decision import DecisionScreen
 from tests.cockpit_support import Recorded, enters, until
 
 HOLDER = "20251009-085320-0002"
@@ -80,7 +82,7 @@ async def test_checking_again_asks_for_the_same_and_approves_nothing(
     refused: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[RunDirectory] = []
-    monkeypatch.setattr(processes, "start", begun.append)
+    monkeypatch.setattr(processes, "start", lambda run, request: begun.append(run))
     asked = RunRequest("/profiles/prod-eu.toml", "2025.4.10428", approved=True, waived=("backup",))
     asked.write(refused.journal)
     app = Cockpit(refused.run, now=refused.now, environment={})
@@ -118,3 +120,25 @@ def test_home_names_it_but_knows_the_profile_by_runs_that_began(
     assert row.last is not None
     assert row.last.run == began.run
     assert {run.name for run in runs if run.run == never.run} == {"prod-eu"}
+
+
+async def test_a_changed_run_that_another_one_kept_from_the_cluster_says_so_and_can_be_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path))
+    run = Recorded(tmp_path, "joining-failed", enters("joining"), alive=False)
+    refusal = {"holder": HOLDER, "what": f"{HOLDER} upgrades this cluster", "next": "Wait"}
+    run.tell("run.refused", {**refusal, "profile": "", "cluster": ""})
+    app = Cockpit(run.run, now=run.now, environment={})
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.tick()
+        await pilot.pause()
+        assert isinstance(app.screen, DecisionScreen)
+        words = app.screen.text()
+        assert f"{HOLDER} upgrades this cluster. Wait" in words
+        assert "process gone" in str(app.screen.query_one("#decision-head").render())
+        choices = app.screen.query_one("#choices", OptionList)
+        assert [option.id for option in choices.options] == ["wait", "run.resume"]
+    [row] = HomeList().read(run.now())[1]
+    assert (row.gone, row.waits) == (True, True)
+    run.close()

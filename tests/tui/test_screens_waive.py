@@ -26,7 +26,7 @@ ASKED = RunRequest("/profiles/prod-eu.toml", "2025.4.10428", approved=True, waiv
 def begun(monkeypatch: pytest.MonkeyPatch) -> list[RunDirectory]:
     """The runs whose process would have been started."""
     runs: list[RunDirectory] = []
-    monkeypatch.setattr(processes, "start", runs.append)
+    monkeypatch.setattr(processes, "start", lambda run, request: runs.append(run))
     return runs
 
 

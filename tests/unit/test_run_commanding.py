@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from octotui.api.errors import OctotuiError
 from octotui.cli.runs import control, resume
 from octotui.run.commanding import Given, give_command
+from octotui.run.request import RunRequest
 from tests.cockpit_support import Recorded, enters, is_end
 
 
@@ -166,8 +167,23 @@ def test_a_run_that_ends_before_it_could_take_a_command_is_told(
             run.die()
 
     monkeypatch.setattr("octotui.cli.runs.time", Ends(run))
-    told = CliRunner().invoke(control, [run.run.run_id, "hold"]).stdout
-    assert "had ended before it could take it: succeeded" in told
+    error = CliRunner().invoke(control, [run.run.run_id, "hold"]).exception
+    assert isinstance(error, OctotuiError)
+    assert "ended before it could take it: succeeded" in str(error)
+
+
+def test_a_command_is_noted_where_nobody_can_tell_whether_the_run_lives(
+    recorded: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = recorded("succeeded", enters("stopping"), alive=False)
+    lock = run.run.path / "lock"
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+    monkeypatch.setattr("octotui.cli.runs.time", Answers(run))
+    told = CliRunner().invoke(control, [run.run.run_id, "hold"])
+    assert (told.exit_code, sent(run)) == (0, ["hold"])
+    assert "noted; the run has not taken it within 0:30" in told.stdout
+    lock.rmdir()
 
 
 # --- octotui resume -------------------------------------------------------------------------------
@@ -179,11 +195,11 @@ def test_taking_a_run_up_tells_what_comes_first(
     run = recorded("joining-failed", is_end, alive=False)
     run.journal.command("leave-out", "OCTO2", "ann")
     begun: list[object] = []
-    monkeypatch.setattr("octotui.cli.runs.resume_run", lambda run, **options: begun.append(run))
-    monkeypatch.setattr("octotui.cli.runs.start", begun.append)
+    RunRequest("prod.toml").write(run.journal)
+    monkeypatch.setattr("octotui.cli.runs.start", lambda run, *_: begun.append(run))
     monkeypatch.setattr("octotui.cli.runs.watch", lambda run, **options: 0)
     told = CliRunner().invoke(resume, [run.run.run_id])
-    assert begun == [run.run, run.run]
+    assert begun == [run.run]
     assert "First comes what was asked for meanwhile: leave-out OCTO2 (ann)." in told.stderr
 
 
@@ -193,8 +209,21 @@ def test_a_changed_run_that_was_refused_once_is_taken_up_again(
     run = recorded("joining-failed", is_end, alive=False)
     refused(run)
     begun: list[object] = []
-    monkeypatch.setattr("octotui.cli.runs.resume_run", lambda run, **options: begun.append(run))
-    monkeypatch.setattr("octotui.cli.runs.start", begun.append)
+    RunRequest("prod.toml").write(run.journal)
+    monkeypatch.setattr("octotui.cli.runs.start", lambda run, *_: begun.append(run))
     monkeypatch.setattr("octotui.cli.runs.watch", lambda run, **options: 0)
     CliRunner().invoke(resume, [run.run.run_id])
-    assert begun == [run.run, run.run]
+    assert begun == [run.run]
+
+
+def test_a_run_that_died_before_it_could_say_how_it_ended_says_so_when_taken_up(
+    recorded: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = recorded("succeeded", alive=False)
+    run.journal._db.execute("DELETE FROM event WHERE kind = 'run.ended'")
+    RunRequest("prod.toml").write(run.journal)
+    begun: list[object] = []
+    monkeypatch.setattr("octotui.cli.runs.start", lambda run, *_: begun.append(run))
+    monkeypatch.setattr("octotui.cli.runs.watch", lambda run, **options: options["after"])
+    CliRunner().invoke(resume, [run.run.run_id])
+    assert begun == [run.run]

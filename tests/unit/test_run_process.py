@@ -21,7 +21,7 @@ from octotui.run.process import (
     process_lock,
     start,
 )
-from octotui.run.request import RunRequest, resume_run
+from octotui.run.request import RunRequest, resumed_request
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_one_process_at_a_time_carries_a_run_out(
 def test_a_second_runner_is_not_started_and_leaves_the_first_its_words(run: RunDirectory) -> None:
     run.runner_log.write_text("words of the first")
     with carrying_out(run), pytest.raises(RunnerRefused, match="Run r1 is alive"):
-        start(run)
+        start(run, RunRequest("prod.toml"))
     assert last_words(run) == "words of the first"
 
 
@@ -108,17 +108,15 @@ def test_one_that_gets_its_turn_after_the_other_is_done_does_nothing(
     assert run.journal.read_bytes() == before
 
 
-def test_a_start_says_what_it_was_decided_by(
+def test_a_runner_is_started_with_what_it_was_decided_by(
     run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    requested(run, monkeypatch)
-    journal = Journal(run.journal, run.run_id)
-    journal.append("run", "run.started", {})
-    journal.close()
     begun = Mock(return_value=Mock(wait=Mock(return_value=0)))
     monkeypatch.setattr("octotui.run.process.subprocess.Popen", begun)
-    start(run)
-    assert begun.call_args.args[0][-2:] == [str(run.path), "1"]
+    request = RunRequest("prod.toml", "2025.4", waived=("quota",))
+    start(run, request, 17)
+    *_, path, seen, text = begun.call_args.args[0]
+    assert (path, seen, RunRequest.parse(text)) == (str(run.path), "17", request)
 
 
 def test_what_came_of_a_run_does_not_hang_on_its_report(
@@ -134,7 +132,7 @@ def test_what_came_of_a_run_does_not_hang_on_its_report(
 def requested(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """A run that was asked for and nothing else, and its journal; ``main`` would carry it out."""
     monkeypatch.setattr(runner, "assemble", lambda request, run_id: Mock(redact=str))
-    monkeypatch.setattr(sys, "argv", ["runner", str(run.path), "0"])
+    monkeypatch.setattr(sys, "argv", ["runner", str(run.path), "0", RunRequest("prod.toml").text()])
     monkeypatch.setattr(sys, "setswitchinterval", lambda seconds: None)
     monkeypatch.setattr(signal, "signal", lambda number, handler: None)
     journal = Journal(run.journal, run.run_id)
@@ -146,17 +144,9 @@ def requested(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> bytes:
 @pytest.mark.parametrize("approved", [True, False])
 def test_whoever_takes_a_run_up_approves_for_himself(run: RunDirectory, approved: bool) -> None:
     journal = Journal(run.journal, run.run_id)
-    RunRequest("prod.toml", "2025.4", approved=True, waived=("quota",)).write(journal)
-    resume_run(run, approved=approved, attended=True)
-    assert RunRequest.read(journal) == RunRequest(
+    before = RunRequest("prod.toml", "2025.4", approved=not approved, waived=("quota",))
+    before.write(journal)
+    journal.close()
+    assert resumed_request(run, approved=approved, attended=True) == RunRequest(
         "prod.toml", "2025.4", approved=approved, attended=True, waived=("quota",)
     )
-    journal.close()
-
-
-def test_of_long_last_words_the_end_is_read(run: RunDirectory) -> None:
-    assert last_words(run) == ""
-    run.runner_log.write_bytes(b"x" * 10_000_000 + "\n\xff the end ä\n".encode("latin-1"))
-    words = last_words(run)
-    assert len(words) <= 2000
-    assert words.endswith("\ufffd the end \ufffd")

@@ -204,8 +204,11 @@ def test_a_changed_run_is_not_at_its_end_where_another_was_quicker(story: Story)
     story.tell("run.refused", **refusal)
     assert (story.view.outcome, story.view.over) == ("refused", True)
     story.tell("state", to="needs_person", waiting_phase="joining", changed=True)
+    story.tell("run.resumed", pid=2, state="needs_person", hold=["finishing"])
+    assert (story.view.holder, story.view.hold) == ("", ("finishing",))
     story.tell("run.refused", **refusal)
-    assert (story.view.outcome, story.view.exit_code, story.view.over) == ("needs_person", 3, False)
+    assert (story.view.outcome, story.view.exit_code, story.view.over) == ("", None, False)
+    assert (story.view.holder, story.view.problems) == ("", ["busy. Wait"])
 
 
 def test_a_step_that_no_plan_names_is_shown_all_the_same(story: Story) -> None:
