@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,6 +42,8 @@ def demo(
     with tempfile.TemporaryDirectory(prefix="octotui-demo-") as folder:
         profile = Path(folder) / "demo.toml"
         options = [f"--nodes={nodes}", f"--speed={speed}", *(f"--fault={f}" for f in fault)]
+        # A demo that was left half-way keeps no later one from its cluster, which is gone with it.
+        options.append(f"--installation-id={uuid.uuid4()}")
         attended = not headless and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
         if attended:  # it takes some seconds
             click.echo(f"Starting a simulated cluster: {nodes} node{'s' if nodes > 1 else ''} ...")

@@ -34,13 +34,23 @@ def lab() -> None:
     help="A PowerShell that runs the uploaded agent on the nodes.",
 )
 @click.option(
+    "--installation-id",
+    default="",
+    help="Which cluster it is, always the same by default: runs on one keep each other out.",
+)
+@click.option(
     "--profile",
     required=True,
     type=click.Path(path_type=Path),
     help="The file to write the profile of the simulated cluster to.",
 )
 def up(
-    nodes: int, speed: float, faults: tuple[str, ...], powershell: Path | None, profile: Path
+    nodes: int,
+    speed: float,
+    faults: tuple[str, ...],
+    powershell: Path | None,
+    installation_id: str,
+    profile: Path,
 ) -> None:
     """Start a simulated cluster and keep it running until Ctrl-C.
 
@@ -49,8 +59,10 @@ def up(
     """
     from octotui_lab.estate import EstateOptions
     from octotui_lab.powershell.engine import PowerShellMissing
+    from octotui_lab.world import INSTALLATION_ID
 
-    options = EstateOptions(nodes, speed, faults, profile, powershell)
+    cluster = installation_id or INSTALLATION_ID
+    options = EstateOptions(nodes, speed, faults, profile, powershell, cluster)
     _allow_many_sockets()
     try:
         asyncio.run(_up(options))

@@ -8,7 +8,6 @@ import secrets
 import shutil
 import string
 import tempfile
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -29,7 +28,7 @@ from octotui_lab.octopus_http import octopus_application
 from octotui_lab.octopus_messages import ApiSettings
 from octotui_lab.profile_file import LabAddresses, ProfileFile
 from octotui_lab.waiting import Waiter
-from octotui_lab.world import World
+from octotui_lab.world import INSTALLATION_ID, World
 from octotui_lab.wsman import write_ntlm_users
 
 #: The packages that the download site offers.
@@ -44,13 +43,17 @@ USERNAME = "OCTOLAB\\admin"
 
 @dataclass(frozen=True, slots=True)
 class EstateOptions:
-    """What a lab is to be. ``powershell``: a program to run the agent's script with."""
+    """What a lab is to be. ``powershell``: a program to run the agent's script with.
+
+    ``installation_id``: every lab is the same cluster unless told otherwise.
+    """
 
     nodes: int
     speed: float
     faults: Sequence[str]
     profile: Path
     powershell: Path | None = None
+    installation_id: str = INSTALLATION_ID
 
 
 class Estate:
@@ -96,7 +99,7 @@ class Estate:
             clock=clock,
             faults=options.faults,
             root=str(root),
-            installation_id=str(uuid.uuid4()),  # no run of an earlier lab is one of this cluster
+            installation_id=options.installation_id,
         )
         folder = self.profile.prepare()
         stack.callback(self.profile.remove_folder)

@@ -70,16 +70,6 @@ async def transport(path: Path, number: int) -> AsyncIterator[WinrmTransport]:
         await opened.close()
 
 
-async def test_no_run_of_an_earlier_lab_is_one_of_this_cluster(tmp_path: Path) -> None:
-    """It would keep every later one from the cluster, which is gone with its lab."""
-    ids = set()
-    for folder in ("one", "two"):
-        (tmp_path / folder).mkdir()
-        async with estate(tmp_path / folder, nodes=1) as running:
-            ids.add(running.world.installation_id)
-    assert len(ids) == 2
-
-
 async def test_the_profile_leads_to_everything(tmp_path: Path) -> None:
     async with estate(tmp_path) as running:
         written = profile(running.profile.path)
@@ -169,6 +159,9 @@ async def test_two_labs_are_the_same_cluster_with_other_secrets(tmp_path: Path) 
             seen.append((running.world.installation_id, key))
     assert seen[0][0] == seen[1][0]
     assert seen[0][1] != seen[1][1]
+    options = EstateOptions(1, 3600.0, (), tmp_path / "lab.toml", installation_id="another")
+    async with Estate(options) as told_otherwise:
+        assert told_otherwise.world.installation_id == "another"
 
 
 @pytest.mark.parametrize(
