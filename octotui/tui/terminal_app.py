@@ -16,6 +16,7 @@ from textual.screen import Screen
 
 from octotui.run.directory import RunDirectory
 from octotui.tui.keymap import Settings
+from octotui.tui.shown_key import shown_key
 from octotui.tui.terminal import (
     HUNG_UP,
     Void,
@@ -136,11 +137,8 @@ class TerminalApp(App[Leave]):
         if driver is not None and hasattr(driver, change):
             driver._mouse = True
             getattr(driver, change)()
-        self.notify(
-            "The mouse works here. M gives it back."
-            if self.mouse
-            else "The mouse selects text again."
-        )
+        back = f"The mouse works here. {shown_key('mouse', self.settings.keys)} gives it back."
+        self.notify(back if self.mouse else "The mouse selects text again.")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
