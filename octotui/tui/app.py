@@ -63,8 +63,7 @@ class Cockpit(TerminalApp):
         "screens/decision.tcss",
         "screens/ask.tcss",
         "screens/confirm.tcss",
-        "screens/hold_before.tcss",
-        "screens/waive.tcss",
+        "screens/choice.tcss",
         "screens/help.tcss",
         "screens/report.tcss",
     ]
@@ -93,8 +92,7 @@ class Cockpit(TerminalApp):
         self._below: tuple[Store | None, CockpitScreen | None] | None = None
         self._main: CockpitScreen | None = None
         self._shown_below = 0.0
-        #: A run is being begun, or these taken up: a key that is pressed twice does it once.
-        self._beginning = False
+        #: These are being taken up: a key that is pressed twice does it once.
         self._taking_up: set[RunDirectory] = set()
         self._told = Told(self, self.store.view if self.store else None)
 
@@ -230,8 +228,7 @@ class Cockpit(TerminalApp):
 
     def open_instead(self, find: Callable[[], RunDirectory]) -> None:
         """Opens another run in the place of the open one. ``find`` is called in a thread."""
-        if not self._beginning:
-            self._beginning = True
+        if not self._begins():
             self.run_worker(self._open_instead(find, self.screen), group="begin")
 
     async def _open_instead(self, find: Callable[[], RunDirectory], here: Screen[object]) -> None:
@@ -241,18 +238,19 @@ class Cockpit(TerminalApp):
         except (OctotuiError, OSError) as error:
             self.notify(str(error), title="Not opened", severity="error")
             return
-        finally:
-            self._beginning = False
         if self.screen is not here:
             self.notify(f"{run.run_id} is in the list of runs: you went elsewhere meanwhile.")
             return
         self.store, self._told = store, Told(self, store.view)
         self._show_main(place_of(store.situation))
 
+    def _begins(self) -> bool:
+        """Whether a run is being begun: a key that is pressed twice does it once."""
+        return any(each.group == "begin" and not each.is_finished for each in self.workers)
+
     def begin(self, profile: Path) -> None:
         """Starts a run of that profile: facts, checks and a plan, which waits for approval."""
-        if not self._beginning:
-            self._beginning = True
+        if not self._begins():
             self.run_worker(self._begin(profile, self.screen), group="begin")
 
     async def _begin(self, profile: Path, home: Screen[object]) -> None:
@@ -262,8 +260,6 @@ class Cockpit(TerminalApp):
             self.notify(str(error), title=f"{profile.stem}: not begun", severity="error")
         else:
             await self._open(run, home)
-        finally:
-            self._beginning = False
 
     async def take_up(self, store: Store) -> None:
         """Starts a process that goes on with that run, whatever is open by then.

@@ -15,7 +15,7 @@ from octotui.tui.words import FINDING_MARKS, duration, join, phase_names, run_ma
 from octotui.upgrade.estimating import TAKES_TIME, expectation
 from octotui.upgrade.phases import POINT_OF_NO_RETURN
 from octotui.upgrade.plan import Measure, Plan
-from octotui.upgrade.planned_step import longest_path
+from octotui.upgrade.planned_step import longest_path, step_name
 from octotui.view import NodeView, RunView, StepView
 
 _ORDER = ("fail", "warn", "skip", "pass")
@@ -204,7 +204,7 @@ def _times(
 
     is cut off at the right is the title.
     """
-    measure = measures.get(steps[0].id.partition("@")[0])
+    measure = measures.get(step_name(steps[0].id))
     seconds = max(step.expected for step in steps)
     long = seconds > TAKES_TIME
     about = duration(seconds) if long else ""
