@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
 from octotui.api.harmless import harmless
+from octotui.run.journal import MISFIT
 from octotui.upgrade.phases import FINAL
 
 StepState: TypeAlias = Literal["pending", "running", "done", "already", "failed", "interrupted"]
@@ -56,10 +57,13 @@ class NodeView:
     version: str = ""
     doing: str = ""
     serving: bool | None = None
-    left_out: bool = False
     left_out_at: float | None = None
     problem: str = ""
     asked: float | None = None
+
+    @property
+    def left_out(self) -> bool:
+        return self.left_out_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +211,7 @@ def take(view: RunView, event: Event) -> None:
     """Takes one event into account. Raises NotUnderstood; nothing is to be taken in after that."""
     try:
         view.apply(event)
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except MISFIT as error:
         raise NotUnderstood(event) from error
 
 
@@ -368,9 +372,7 @@ def _note_all_serving(view: RunView) -> None:
 
 
 def _left_out(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
-    node = view.nodes[data["node"]]
-    node.left_out = True
-    node.left_out_at = event.at
+    view.nodes[data["node"]].left_out_at = event.at
     if view.first_serving is not None:
         _note_all_serving(view)
 

@@ -138,6 +138,11 @@ def is_end(event: dict[str, Any]) -> bool:
     return bool(event["kind"] == "run.ended")
 
 
+def sent(run: Recorded) -> list[tuple[str, str]]:
+    """The commands that wait in the journal, each with its argument."""
+    return [(command.command, command.argument) for command in run.commands()]
+
+
 async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
     """Waits for what a thread or a child does, seconds at most: a slow machine fails no test."""
     for _ in range(1000):

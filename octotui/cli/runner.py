@@ -17,7 +17,7 @@ from octotui.api.errors import OctotuiError
 from octotui.report.markdown import render
 from octotui.run.assemble import Parts, assemble
 from octotui.run.directory import RunDirectory
-from octotui.run.journal import Journal
+from octotui.run.journal import MISFIT, Journal
 from octotui.run.logs import NodeLogs
 from octotui.run.process import RunnerRefused, carrying_out
 from octotui.run.reading import ReadingJournal
@@ -72,8 +72,7 @@ def _write_report(run: RunDirectory, journal: Journal) -> None:
     """What became of the cluster does not depend on whether the report can be written."""
     try:
         run.report.write_text(render(fold(journal.events())), encoding="utf-8")
-    except (OctotuiError, OSError, ArithmeticError, LookupError, TypeError, ValueError,
-            AttributeError):  # fmt: skip
+    except (OctotuiError, OSError, ArithmeticError, *MISFIT):
         traceback.print_exc()
 
 

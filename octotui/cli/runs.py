@@ -13,9 +13,9 @@ from octotui.api.errors import OctotuiError
 from octotui.cli.cockpit import full_screen, view_of, watch
 from octotui.cli.follow import commands_help
 from octotui.cli.lines import duration
-from octotui.run.commanding import ended_as, give_command, may_live
+from octotui.run.commanding import ended_as, give_command
 from octotui.run.directory import RunDirectory
-from octotui.run.process import LifeUnknown, is_alive, start
+from octotui.run.process import is_alive, is_alive_already, is_alive_or, start
 from octotui.run.reading import ReadingJournal
 from octotui.run.request import resumed_request
 from octotui.view import RunView
@@ -53,7 +53,7 @@ def _row(run: RunDirectory) -> dict[str, Any]:
         "run": run.run_id,
         "cluster": view.cluster,
         "state": "damaged" if damaged else _state(view),
-        "alive": _alive(run),
+        "alive": is_alive_or(run, unknown=None),
         "pid": view.pid,
         "from": view.from_version,
         "to": view.to_version,
@@ -64,13 +64,6 @@ def _row(run: RunDirectory) -> dict[str, Any]:
 
 def _state(view: RunView) -> str:
     return view.outcome if view.outcome == "refused" else view.state
-
-
-def _alive(run: RunDirectory) -> bool | None:
-    try:
-        return is_alive(run)
-    except LifeUnknown:
-        return None
 
 
 @click.command()
@@ -89,9 +82,7 @@ def resume(run: str, yes: bool, headless: bool, plain: bool, as_json: bool) -> i
     view = view_of(directory)
     attended = not headless and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
     if is_alive(directory):
-        raise OctotuiError(
-            f"run {directory.run_id} is alive", next_step=f"octotui attach {directory.run_id}"
-        )
+        raise is_alive_already(directory)
     over = view.over and bool(view.outcome)  # else it died before it could say so
     if not over:
         for command in ReadingJournal(directory.journal, directory.run_id).pending_commands():
@@ -135,7 +126,8 @@ def _answer(run: RunDirectory, command_id: int) -> str:
     begun = time.monotonic()
     alive = True
     while alive:
-        alive = may_live(run)  # before the look at its answer: its last act may be to give one
+        # Before the look at its answer: its last act may be to give one.
+        alive = is_alive_or(run, unknown=True)
         answer = journal.get_command(command_id).answer
         if answer is not None:
             return answer

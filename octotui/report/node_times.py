@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from octotui.upgrade.phases import FINAL, WAITING
 from octotui.upgrade.plan import Plan
-from octotui.upgrade.planned_step import longest_path, schedule
+from octotui.upgrade.planned_step import longest_path, schedule, step_name
 from octotui.view import RunView, StepView
 
 NodeState: TypeAlias = Literal[
@@ -116,7 +116,7 @@ def times_of_plan(plan: Plan, hold: Sequence[str] = ()) -> Times:
         times = schedule(steps)
         for step in steps:
             begin, end = times[step.id]
-            acts.append(_Act(step.node, _name(step.id), "done", at + begin, at + end, True))
+            acts.append(_Act(step.node, _name(step.id), "done", at + begin, at + end))
         phases.append(Span(phase, at, at + longest_path(steps)))
         at = phases[-1].end
     end = max(at, 1.0)
@@ -134,19 +134,18 @@ def times_of_plan(plan: Plan, hold: Sequence[str] = ()) -> Times:
 
 @dataclass(frozen=True, slots=True)
 class _Act:
-    """An attempt at a step. ``told``: how it ended, and when, is in the journal."""
+    """An attempt at a step. Of one that is ``running`` still nobody told how it ended, and when."""
 
     node: str | None
     name: str
     state: str
     begin: float
     end: float
-    told: bool
 
 
 def _name(step_id: str) -> str:
     """``install`` of ``joining.install@N2``."""
-    return step_id.partition("@")[0].partition(".")[2]
+    return step_name(step_id).partition(".")[2]
 
 
 def _acts(view: RunView) -> Iterator[_Act]:
@@ -161,7 +160,7 @@ def _acts(view: RunView) -> Iterator[_Act]:
         # One that nobody saw the end of is known until its process was gone.
         seen = next((gone for gone, back in view.gaps if back > begin), last)
         end = step.ended if step.ended is not None else max(begin, seen)
-        yield _Act(step.node, _name(step.id), step.state, begin, end, step.ended is not None)
+        yield _Act(step.node, _name(step.id), step.state, begin, end)
 
 
 def _begin(attempt: tuple[float, StepView]) -> float:
@@ -207,7 +206,7 @@ def _made_of_it(act: _Act, state: NodeState) -> tuple[NodeState, NodeState]:
         meanwhile = _WORK.get(act.name, state) if act.state != "already" else state
         if well:
             after = "up" if meanwhile == "up" else "down"
-    return meanwhile, after if act.told else "unknown"
+    return meanwhile, after if act.state != "running" else "unknown"
 
 
 def _spans(

@@ -191,7 +191,9 @@ def _serving(rows: Sequence[Sequence[str]], sizes: Sequence[int], scale: TimeSca
             continue
         # Beside another number it stands a column late.
         places = [*range(column, column + room), scale.width - len(text)]
-        any(_put(cells, place, text) for place in places)
+        for place in places:
+            if _put(cells, place, text):
+                break
     return "".join(cells).rstrip()
 
 

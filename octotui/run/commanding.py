@@ -9,7 +9,7 @@ from octotui.api.errors import OctotuiError
 from octotui.run.control import check_command
 from octotui.run.directory import RunDirectory
 from octotui.run.journal import Journal, JournalReads
-from octotui.run.process import LifeUnknown, is_alive
+from octotui.run.process import is_alive_or
 from octotui.upgrade.phases import FINAL
 
 
@@ -29,7 +29,8 @@ def give_command(run: RunDirectory, name: str, argument: str) -> Given:
     surely refuse.
     """
     check_command(name, argument)
-    alive = may_live(run)
+    # A run of which nobody can tell is to be stopped all the same.
+    alive = is_alive_or(run, unknown=True)
     journal = Journal(run.journal, run.run_id)
     try:
         if outcome := ended_as(journal):
@@ -53,11 +54,3 @@ def ended_as(journal: JournalReads) -> str:
         return str(ended.data["outcome"] if ended and told else state.data["to"])
     refused = journal.last("run.refused") and not (state and state.data["changed"])
     return "refused" if refused else ""
-
-
-def may_live(run: RunDirectory) -> bool:
-    """A run of which nobody can tell is to be stopped all the same."""
-    try:
-        return is_alive(run)
-    except LifeUnknown:
-        return True

@@ -8,7 +8,7 @@ from typing import Any
 
 from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
-from octotui.run.journal import Journal, JournalError
+from octotui.run.journal import MISFIT, Journal, JournalError
 from octotui.run.ledger import Ledger
 from octotui.run.steering import Steering
 from octotui.upgrade.machine import Marks, RunMachine
@@ -33,7 +33,7 @@ def _ledger(journal: Journal) -> Ledger:
     for event in journal.events():
         try:
             ledger.apply(event)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except MISFIT as error:
             raise JournalError(
                 f"the journal {journal.path} cannot be understood: its event {event.seq} "
                 f"({event.kind}) does not fit",

@@ -62,6 +62,10 @@ class Command:
         return f"{self.command} {self.argument}".strip()
 
 
+#: What an event raises that does not fit: of a damaged journal, or of another version's.
+MISFIT: Final = (LookupError, TypeError, ValueError, AttributeError)
+
+
 class JournalReads(ABC):
     """What can be asked of a journal. Everything raises JournalError where it cannot be read."""
 

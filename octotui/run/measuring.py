@@ -9,9 +9,10 @@ from statistics import median
 from typing import Final
 
 from octotui.run.directory import RunDirectory
-from octotui.run.journal import JournalError
+from octotui.run.journal import MISFIT, JournalError
 from octotui.run.reading import ReadingJournal
 from octotui.upgrade.plan import Measure
+from octotui.upgrade.planned_step import step_name
 
 #: So many runs that carried steps out are measured at most: a cluster changes with the years.
 NEWEST: Final = 10
@@ -31,7 +32,7 @@ def past_measures(installation_id: str, own_run: str) -> dict[str, Measure]:
             continue
         try:
             durations = _durations(run, installation_id)
-        except (JournalError, LookupError, TypeError, ValueError, AttributeError):
+        except (JournalError, *MISFIT):
             continue
         if durations:
             runs.append(durations)
@@ -58,7 +59,7 @@ def _durations(run: RunDirectory, installation_id: str) -> dict[str, float]:
         if event.kind == "step.started":
             begun[step] += 1
         elif event.data["outcome"] == "done" and begun[step] == 1:
-            name, seconds = step.partition("@")[0], float(event.data["seconds"])
+            name, seconds = step_name(step), float(event.data["seconds"])
             if math.isfinite(seconds) and seconds >= 0:  # the clock may have been set
                 durations[name] = max(seconds, durations.get(name, 0.0))
     return durations

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from octotui.api.errors import OctotuiError
 from octotui.run.directory import RunDirectory
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
     from octotui.run.request import RunRequest
+
+_Unknown = TypeVar("_Unknown", bool, None)
 
 #: So much of a runner's last words is told, bytes.
 _LAST_WORDS: Final = 2000
@@ -100,6 +102,14 @@ def is_alive(run: RunDirectory) -> bool:
         return False  # no runner ever took it, or the run is gone
     except _NO_LOCK as error:
         raise LifeUnknown(run, error) from error
+
+
+def is_alive_or(run: RunDirectory, unknown: _Unknown) -> bool | _Unknown:
+    """The same, and ``unknown`` where it cannot be told."""
+    try:
+        return is_alive(run)
+    except LifeUnknown:
+        return unknown
 
 
 if sys.platform == "win32":

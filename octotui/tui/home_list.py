@@ -12,6 +12,7 @@ from octotui.api.errors import OctotuiError
 from octotui.profile.find import profile_files
 from octotui.profile.plain import read_plain
 from octotui.run.directory import RunDirectory
+from octotui.run.journal import MISFIT
 from octotui.run.process import is_alive
 from octotui.run.reading import ReadingJournal
 from octotui.tui.widgets.phases import expectations, phases_now, remaining
@@ -122,7 +123,7 @@ class HomeList:
         try:
             row = self._read(run, now)
         # What is wrong with it is told when it is opened.
-        except (OctotuiError, OSError, LookupError, TypeError, ValueError, AttributeError):
+        except (OctotuiError, OSError, *MISFIT):
             self._views.pop(run, None)
             self._read_at.pop(run, None)
             self._again_at[run] = now + PATIENCE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -60,16 +61,18 @@ async def ask_hold_before(app: Cockpit) -> None:
 
     store, command = app.store, BY_ID["run.hold-before"]
     if isinstance(store, Store) and (phase := await app.push_screen_wait(HoldBefore(store.view))):
-        # Of a run that died meanwhile it is not possible.
-        asked = _Asked(store.view.state, store.view.state_since, store.view.hold, store.alive, ())
+        # Of a run that died meanwhile it is not possible: nothing waits before it.
         still = phase in phases_ahead(store.view)
-        _carry_out(app, store, command, phase, asked, still=still)
+        _carry_out(app, store, command, phase, _about(store, []), still=still)
 
 
 async def _asked(store: Store) -> _Asked:
-    view, alive = store.view, store.alive
-    waiting = () if alive else tuple(await store.waiting_commands())
-    return _Asked(view.state, view.state_since, view.hold, alive, waiting)
+    return _about(store, [] if store.alive else await store.waiting_commands())
+
+
+def _about(store: Store, waiting: Sequence[Waiting]) -> _Asked:
+    view = store.view
+    return _Asked(view.state, view.state_since, view.hold, store.alive, tuple(waiting))
 
 
 def _carry_out(

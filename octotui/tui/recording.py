@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeAlias
 from octotui.api.errors import OctotuiError
 from octotui.api.events import Event
 from octotui.run.directory import RunDirectory
-from octotui.run.process import LifeUnknown, is_alive
+from octotui.run.process import is_alive_or
 from octotui.run.reading import ReadingJournal
 from octotui.tui.log_tail import KEPT_LINES, LogLine, LogTail
 from octotui.upgrade.phases import FINAL, POINT_OF_NO_RETURN, WAITING
@@ -116,14 +116,7 @@ def load(run: RunDirectory, now: Callable[[], float] = time.time) -> Recording:
             next_step=f"octotui attach {run.run_id}",
         )
     lines, left_out = _lines(run)
-    return Recording(events, lines, now() if _may_live(run) else 0.0, left_out)
-
-
-def _may_live(run: RunDirectory) -> bool:
-    try:
-        return is_alive(run)
-    except LifeUnknown:
-        return False
+    return Recording(events, lines, now() if is_alive_or(run, unknown=False) else 0.0, left_out)
 
 
 def _lines(run: RunDirectory) -> tuple[list[LogLine], int]:

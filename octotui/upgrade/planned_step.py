@@ -25,7 +25,12 @@ class PlannedStep:
     @property
     def name(self) -> str:
         """The id without the node: the same for all nodes, and from run to run."""
-        return self.id.partition("@")[0]
+        return step_name(self.id)
+
+
+def step_name(step_id: str) -> str:
+    """``joining.install`` of ``joining.install@N2``."""
+    return step_id.partition("@")[0]
 
 
 def schedule(steps: Iterable[PlannedStep]) -> dict[str, tuple[float, float]]:

@@ -20,7 +20,7 @@ from octotui.tui.keymap import Settings
 from octotui.tui.processes import take_up
 from octotui.tui.screens.confirm import Confirm
 from octotui.tui.store import Store
-from tests.cockpit_support import Make, Recorded, enters, is_end, until
+from tests.cockpit_support import Make, Recorded, enters, is_end, sent, until
 
 
 @pytest.fixture(autouse=True)
@@ -45,8 +45,11 @@ async def tick(app: Cockpit, pilot: Pilot[Any]) -> None:
     await pilot.pause()
 
 
-def sent(run: Recorded) -> list[tuple[str, str]]:
-    return [(command.command, command.argument) for command in run.commands()]
+async def asked(app: Cockpit, pilot: Pilot[Any], key: str) -> None:
+    """The question that this key puts stands."""
+    await tick(app, pilot)
+    await pilot.press(key)
+    await until(pilot, lambda: isinstance(app.screen, Confirm))
 
 
 def told(app: Cockpit) -> list[str]:
@@ -151,9 +154,7 @@ async def test_of_a_run_that_lives_nothing_comes_first(recorded: Make) -> None:
     run.journal.command("leave-out", "OCTO2", "ann")
     app = cockpit(run)
     async with app.run_test(size=(100, 30)) as pilot:
-        await tick(app, pilot)
-        await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await asked(app, pilot, "r")
         assert "Before" not in question(app)
 
 
@@ -167,9 +168,7 @@ async def test_a_command_whose_run_cannot_be_taken_up_is_said_to_be_noted(
     run = recorded("joining-failed", is_end, alive=False)
     app = cockpit(run)
     async with app.run_test(size=(100, 30)) as pilot:
-        await tick(app, pilot)
-        await pilot.press("L")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await asked(app, pilot, "L")
         await pilot.press(*"OCTO2", "enter")
         await until(pilot, lambda: told(app))
         assert told(app) == [
@@ -187,9 +186,7 @@ async def test_what_is_noted_already_is_not_sent_again(
     run.journal.command("leave-out", "OCTO2", "ann")
     app = cockpit(run)
     async with app.run_test(size=(100, 30)) as pilot:
-        await tick(app, pilot)
-        await pilot.press("L")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await asked(app, pilot, "L")
         await pilot.press(*"OCTO2", "enter")
         await until(pilot, lambda: taken_up)
         assert told(app) == []
@@ -202,9 +199,7 @@ async def test_a_command_that_came_while_the_question_stood_makes_it_another_one
     run = recorded("joining-failed", is_end, alive=False)
     app = cockpit(run)
     async with app.run_test(size=(100, 30)) as pilot:
-        await tick(app, pilot)
-        await pilot.press("u")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await asked(app, pilot, "u")
         run.journal.command("leave-out", "OCTO2", "ann")
         await pilot.press("y")
         await until(pilot, lambda: told(app))

@@ -19,7 +19,7 @@ from octotui.tui.screens.node import NodeScreen
 from octotui.tui.widgets.log_view import LogView
 from octotui.tui.widgets.node_grid import NodeGrid
 from octotui.tui.widgets.step_matrix import StepMatrix
-from tests.cockpit_support import Make, Recorded, begins, enters, is_end
+from tests.cockpit_support import Make, Recorded, begins, enters, is_end, sent
 
 
 @asynccontextmanager
@@ -40,10 +40,6 @@ async def settle(app: Cockpit, pilot: Pilot[Any]) -> None:
 
 def place(app: Cockpit) -> str:
     return str(getattr(app.screen, "PLACE", type(app.screen).__name__))
-
-
-def sent(run: Recorded) -> list[tuple[str, str]]:
-    return [(command.command, command.argument) for command in run.commands()]
 
 
 async def until_sent(run: Recorded, pilot: Pilot[Any]) -> list[tuple[str, str]]:
