@@ -26,10 +26,10 @@ class _JumpingSelector(selectors.DefaultSelector):
         while self.threads_work():
             if ready := super().select(0.0005):
                 return ready
-        if ready := super().select(0):
-            return ready  # the last of them answered just now
+            if not self.threads_work() and (ready := super().select(0)):
+                return ready  # the last of them answered just now
         self.now += timeout
-        return super().select(0)
+        return []
 
     def threads_work(self) -> bool:
         executor = getattr(self.loop, "_default_executor", None)

@@ -158,7 +158,8 @@ class Journal(JournalReads):
 
         Only the runner calls this.
         """
-        text = json.dumps(masked(data or {}, self.redact), ensure_ascii=False)
+        written = masked(data or {}, self.redact)
+        text = json.dumps(written, ensure_ascii=False)
         at = self._now()
         try:
             self._db.execute(
@@ -168,7 +169,7 @@ class Journal(JournalReads):
         except sqlite3.Error as error:
             raise _unusable(self.path, error) from error
         self._seq += 1
-        return Event(self._seq, at, self.run_id, subject, kind, json.loads(text))
+        return Event(self._seq, at, self.run_id, subject, kind, written)
 
     def set_meta(self, key: str, value: object) -> None:
         try:

@@ -14,7 +14,8 @@ R7  no service stop outside of maintenance mode, none of a serving node that is 
 R8  maintenance mode is at the end as it was at the beginning. Only who asks knows that it is the
     end: ``World.truth(final=True)``.
 
-A missing or wrong argument of msiexec is noted as the rule ``MSI``.
+A missing or wrong argument of msiexec, and an installation over a service that is not stopped, are
+noted as the rule ``MSI``.
 """
 
 from __future__ import annotations
@@ -85,6 +86,12 @@ class Rules:
                 "R5",
                 f"{PurePath(args.package).name} was installed on {node.name} "
                 "without proof of its hash and signature there",
+            )
+        if node.service.state != "stopped":
+            self._violate(
+                cluster,
+                "MSI",
+                f"{node.name}: msiexec was run while the service was {node.service.state}",
             )
         for problem in args.problems(node):
             self._violate(cluster, "MSI", f"{node.name}: {problem}")
