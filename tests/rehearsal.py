@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,29 @@ def quicken(patch: pytest.MonkeyPatch) -> None:
 
 class Killed(BaseException):
     """The runner's process is gone, as after kill -9: nothing of it runs any more."""
+
+
+class MortalJournal(Journal):
+    """Kills the runner at its n-th write, before or after it, and takes nothing from the dead."""
+
+    def __init__(self, inner: Journal, lives: int, after: bool) -> None:
+        self.__dict__.update(inner.__dict__)
+        self._left = lives
+        self._after = after
+
+    def append(self, subject: str, kind: str, data: Mapping[str, Any] | None = None) -> Event:
+        self._left -= 1
+        if self._left < 0 or (self._left == 0 and not self._after):
+            raise Killed
+        event = super().append(subject, kind, data)
+        if self._left == 0:
+            raise Killed
+        return event
+
+    def answer(self, command_id: int, answer: str) -> None:
+        if self._left <= 0:
+            raise Killed
+        super().answer(command_id, answer)
 
 
 @dataclass

@@ -349,8 +349,7 @@ class Runner:
             return
         marks.changed = marks.changed or BY_NAME[state].changes
         nodes = [node for node in plan.nodes if node.name not in self._ledger.left_out]
-        # Proved anew each time the way back is taken: what was true once says nothing now.
-        self._ledger.results.pop("rolling_back.schema", None)
+        self._ledger.forget_what_may_have_changed()
         steps = tuple(rolling_back(nodes)) if state == "rolling_back" else plan.steps_of(state)
         if await self._phases.run(plan, steps):
             await self._way_back.observe(self._machine.marks)

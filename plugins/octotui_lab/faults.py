@@ -158,6 +158,10 @@ class FaultSet:
         self._faults = [f for f in self._faults if (f.scope, f.kind.name) != (scope, name)]
         return len(self._faults) < before
 
+    def clear(self) -> None:
+        """Takes every fault away."""
+        self._faults = []
+
     def find(self, scope: str, name: str) -> Fault | None:
         """The first fault of that name in effect."""
         for fault in self._faults:

@@ -24,6 +24,7 @@ from octotui_lab.inprocess import Hook
 from tests.rehearsal import (
     Estate,
     Killed,
+    MortalJournal,
     assert_as_found,
     assert_safe,
     assert_upgraded,
@@ -38,29 +39,6 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 #: More lives than this, and a run makes no headway.
 MOST_LIVES = 60
-
-
-class MortalJournal(Journal):
-    """Kills the runner at its n-th write, before or after it, and takes nothing from the dead."""
-
-    def __init__(self, inner: Journal, lives: int, after: bool) -> None:
-        self.__dict__.update(inner.__dict__)
-        self._left = lives
-        self._after = after
-
-    def append(self, subject: str, kind: str, data: Mapping[str, Any] | None = None) -> Event:
-        self._left -= 1
-        if self._left < 0 or (self._left == 0 and not self._after):
-            raise Killed
-        event = super().append(subject, kind, data)
-        if self._left == 0:
-            raise Killed
-        return event
-
-    def answer(self, command_id: int, answer: str) -> None:
-        if self._left <= 0:
-            raise Killed
-        super().answer(command_id, answer)
 
 
 async def lives(estate: Estate, deaths: Iterator[int], after: bool) -> Outcome:

@@ -43,7 +43,7 @@ MAKERS = {
     "watchdog-disable": {"park", "reinstall"},
     "watchdog-enable": {"unpark"},
     "start-type": {"park", "unpark", "start", "serving", "reinstall"},
-    "stage": {"stage"},
+    "stage": {"stage", "prove", "install", "reinstall"},
 }
 
 #: Who starts and stops services beside octotui: they answer for themselves.
@@ -194,7 +194,13 @@ def _left_behind(estate: PortEstate, outcome: Outcome) -> list[str]:
             and event.data["outcome"] == "done"
             for event in outcome.events
         )
-        kept = list((estate.folder / "logs").glob(f"{name}-*msi*.log"))
+        excused = any(
+            event.kind == "step.ended"
+            and event.data["step"].endswith(f".log@{name}")
+            and event.data.get("result", {}).get("problem")
+            for event in outcome.events
+        )
+        kept = excused or list((estate.folder / "logs").glob(f"{name}-*msi*.log"))
         if installed and not kept:
             wrong.append(f"the installer's log of {name} was not kept")
     return wrong

@@ -10,7 +10,7 @@ from octotui.api.facts import Job, Services
 from octotui.api.node import NodeOperations
 from octotui.upgrade.interlocks import demand, describe, no_backup, not_proved, not_stopped
 from octotui.upgrade.steps.base import Probe, Result, Step, StepContext, StepFailed
-from octotui.upgrade.steps.staging import signer, staged
+from octotui.upgrade.steps.staging import fetch_again, signer, staged
 from octotui.upgrade.steps.waits import follow_job
 from octotui.upgrade.together import together
 
@@ -56,6 +56,8 @@ async def install(context: StepContext, node: NodeOperations, name: str, version
     another installation is running. Raises StepFailed, InterlockRefused.
     """
     path, sha256 = staged(context, node.name, name)
+    if context.attempt > 1:
+        await fetch_again(context, name)
     proof = await node.prove_file(path, sha256, signer(context, node.name))
     demand("install a package", not_proved(proof), node=node.name)
     services = await node.services()

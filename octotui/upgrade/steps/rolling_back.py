@@ -5,7 +5,10 @@ Every step probes first, so that one list serves wherever the upgrade stopped.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from octotui.api.errors import NodeError
+from octotui.api.facts import Job
 from octotui.upgrade.interlocks import demand, schema_changed
 from octotui.upgrade.steps.base import Probe, Result, Step, StepContext, StepFailed
 from octotui.upgrade.steps.database import read_state_anywhere
@@ -77,27 +80,30 @@ class Reinstall(Step):
         except NodeError as error:
             if error.code == "not-installed":
                 return ""
-            # A half-installed server cannot tell its configuration; the installer's job knows.
-            product_code = await self._installed_by_us(context)
+            # A half-installed server cannot tell its configuration; the installer's jobs know.
+            if await self._jobs(context, "msi-installed", [context.step.id]):
+                return ""  # the old package is there in part: it is installed over itself
+            product_code = ""
+            for job in await self._jobs(context, "msi-target", _installs_begun(context)):
+                product_code = str(job.result.get("product_code") or product_code)
             if not product_code:
                 raise
             return product_code
         return "" if facts.version == context.plan.from_version else facts.product_code
 
-    async def _installed_by_us(self, context: StepContext) -> str:
-        """The product code that our last installation of the new package left there, or empty."""
-        product_code = ""
-        for step in _installs_begun(context):
+    async def _jobs(self, context: StepContext, name: str, steps: Iterable[str]) -> list[Job]:
+        """The jobs of that name that the attempts of these steps ever started on the node."""
+        jobs: list[Job] = []
+        for step in steps:
             for attempt in range(1, context.attempts[step] + 1):
                 part = 0
                 while True:
-                    job_id = context.job_id_of("msi-target", attempt, part)
-                    job = await context.node.job(job_id)
+                    job = await context.node.job(context.job_id_of(name, attempt, part))
                     if job.state == "absent":
                         break
-                    product_code = str(job.result.get("product_code") or product_code)
+                    jobs.append(job)
                     part += 1
-        return product_code
+        return jobs
 
     async def _stop(self, context: StepContext) -> None:
         await context.node.park()

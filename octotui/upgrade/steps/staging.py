@@ -89,39 +89,47 @@ class Stage(Step):
     interruptible = True
 
     async def apply(self, context: StepContext) -> Result:
-        downloaded = context.result("staging.download")
         result: dict[str, Result] = {}
         for name, package in packages(context):
-            job = await self._fetch(context, name, package, downloaded[name])
+            job = await _fetch(context, name, package)
             result[name] = {"path": job.result["path"], "sha256": job.result["sha256"]}
         return result
 
-    async def _fetch(
-        self, context: StepContext, name: str, package: Package, expected: Result
-    ) -> Job:
-        """A fetch that fails is repeated: it harms nothing, and the next often goes through."""
-        parameters = {
-            "url": package.url,
-            "file_name": package.file_name,
-            "sha256": expected["sha256"],
-            "size": expected["size"],
-        }
-        for part in range(FETCHES):
-            job_id = context.job_id(f"stage-{name}", part)
-            job = await follow_job(context, context.node, job_id, "stage", parameters)
-            problem = problem_of(job)
-            if not problem:
-                context.report.waiting("")
-                return job
-            context.report.waiting(f"{package.file_name} did not come whole: {problem}")
-            if part + 1 < FETCHES:
-                await context.clock.sleep(FETCH_PAUSE)
-        raise StepFailed(
-            f"{package.file_name} did not get to the node: {problem}",
-            node=context.step.node,
-            left="Nothing was installed or stopped",
-            next_step="Make sure that the node can fetch from the source, then retry",
-        )
+
+async def fetch_again(context: StepContext, name: str) -> None:
+    """Has the step's node fetch a package anew where the file there is not the one expected.
+
+    For a retry of what refused that file: nobody has to find and replace it by hand.
+    """
+    package = next(package for each, package in packages(context) if each == name)
+    await _fetch(context, f"{name}-{context.step.phase}", package, expected=name)
+
+
+async def _fetch(context: StepContext, job_name: str, package: Package, expected: str = "") -> Job:
+    """A fetch that fails is repeated: it harms nothing, and the next often goes through."""
+    downloaded = context.result("staging.download")[expected or job_name]
+    parameters = {
+        "url": package.url,
+        "file_name": package.file_name,
+        "sha256": downloaded["sha256"],
+        "size": downloaded["size"],
+    }
+    for part in range(FETCHES):
+        job_id = context.job_id(f"stage-{job_name}", part)
+        job = await follow_job(context, context.node, job_id, "stage", parameters)
+        problem = problem_of(job)
+        if not problem:
+            context.report.waiting("")
+            return job
+        context.report.waiting(f"{package.file_name} did not come whole: {problem}")
+        if part + 1 < FETCHES:
+            await context.clock.sleep(FETCH_PAUSE)
+    raise StepFailed(
+        f"{package.file_name} did not get to the node: {problem}",
+        node=context.step.node,
+        left="Nothing was installed",
+        next_step="Make sure that the node can fetch from the source, then retry",
+    )
 
 
 class ProveStaged(Step):
@@ -134,6 +142,8 @@ class ProveStaged(Step):
         wanted = found = signer(context, context.step.node)
         for name, package in packages(context):
             path, sha256 = staged(context, context.step.node, name)
+            if context.attempt > 1:
+                await fetch_again(context, name)
             proof = await context.node.prove_file(path, sha256, wanted)
             if not proof.proved:
                 raise StepFailed(
