@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from octotui.api.errors import ConnectionLost, OctotuiError, TimedOut, Unreachable
+from octotui.api.errors import ConnectionLost, OctotuiError, ServerError, TimedOut, Unreachable
 from octotui.run.journal import Journal
 from octotui.upgrade.phases import FINAL, HOLDABLE
-from octotui.upgrade.plan import Options
+from octotui.upgrade.plan import Options, SmokeTest
 from octotui_lab.model.state import Durations
 from tests.rehearsal import Killed, MortalJournal
 from tests.simulated_upgrade import Outcome
@@ -67,6 +67,10 @@ class Chaos:
         #: How likely somebody does something while no runner is there.
         self.strangers_about = 0.5 if self._strangers else 0.0
         self._live = False
+        #: Whether what users open stays broken until faults stop.
+        self.page_is_broken = chance.random() < 0.1
+        #: Whether anything happened that an upgrade need not succeed after.
+        self.disturbed = False
         self.told: list[str] = []
 
     @property
@@ -79,12 +83,21 @@ class Chaos:
     def ask(self, moment: Moment, call: str) -> None:
         """The ports' hook: breaks calls, and lets strangers act between them."""
         node = call.partition(" ")[0]
+        if call.startswith("server smoke") and self.page_is_broken:
+            raise ServerError("the page answers HTTP 500")
         if not self._live or node not in self.estate.machines:
             return
+        if (moment, call) == ("after", f"{node} unpark") and self._chance.random() < 0.05:
+            self.say(f"somebody: retunes {node}")
+            self.disturbed = True
+            self.estate.lab.set_start_type(node, "manual")
+            self._answers_for("start-type")
         if moment == "before" and self._chance.random() < self._strangers:
-            self.stranger(call)
+            # Not at this very instant: nobody can see what happens between a look and its act.
+            self.estate.lab.schedule.after(self._chance.uniform(0.01, 5.0), self.stranger)
         if self._chance.random() < self._breaks:
             self.say(f"breaks {moment} {call}")
+            self.disturbed = True
             raise self._broken(moment, node)
 
     def _broken(self, moment: Moment, node: str) -> OctotuiError:
@@ -93,24 +106,22 @@ class Chaos:
             kinds += (Unreachable,)
         return self._chance.choice(kinds)("the connection broke", node=node)
 
-    def stranger(self, call: str = "") -> None:
-        """Somebody else does something, right before ``call``, that breaks no rule by itself.
-
-        Nobody can see what happens between the last look and the act that follows it at once, nor
-        stop a service whose own program an installer has just replaced.
-        """
-        acts = call.endswith((" stop", "job-start msi-install", "job-start database-upgrade"))
+    def stranger(self) -> None:
+        """Somebody else does something that breaks no rule by itself."""
+        if not self._live:
+            return
         lab = self.estate.lab
         done = {action["action"] for action in lab.cluster.truth.actions}
         # Before it the plan is not made, and maintenance mode is found as it is then.
-        interferes = "stage" in done and "service-stop" not in done and not acts
+        interferes = "stage" in done and "service-stop" not in done
         name = self._chance.choice(lab.node_names)
         node, machine = lab.cluster.nodes[name], self.estate.machines[name]
         deed = self._chance.choice(("start", "maintenance", "undrain", "tamper", "kill"))
         self.say(f"somebody: {deed} {name}")
+        self.disturbed = True
         # A process that ends before its first heartbeat leaves no trace that anybody could find.
         fits = node.version == lab.cluster.database.schema_version and (
-            lab.fault(name, "service-will-not-start") is None and not acts
+            lab.fault(name, "service-will-not-start") is None
         )
         if deed == "start" and fits and not (lab.cluster.database.upgrading_on or node.msi_running):
             if node.service.start_type == "disabled":
@@ -148,6 +159,7 @@ class Chaos:
         if command == "hold" and argument == "next":
             argument = self._chance.choice(HOLDABLE)
         self.say(f"somebody commands {command} {argument}")
+        self.disturbed = True
         journal.command(command, argument, "seed")
 
     def rest(self) -> None:
@@ -155,6 +167,11 @@ class Chaos:
         self._live = False
         lab = self.estate.lab
         lab.cluster.faults.clear()
+        self.page_is_broken = False
+        for name, machine in self.estate.machines.items():
+            if machine.parked is None:
+                lab.set_start_type(name, "automatic")
+                self._answers_for("start-type")
         self.say("calm")
 
 
@@ -249,6 +266,7 @@ def run_seed(seed: int, folder: Path, told: list[str] | None = None) -> Outcome:
         drain_policy=chance.choice(("wait", "wait", "cancel")),
         drain_deadline=900.0,
     )
+    smoke = (SmokeTest("https://octopus.lab/app", 200),) if chance.random() < 0.5 else ()
     backs_out = chance.random() < 0.5
     durations = Durations(
         stop=chance.choice((3.0, 5.0, 15.0)),
@@ -265,8 +283,12 @@ def run_seed(seed: int, folder: Path, told: list[str] | None = None) -> Outcome:
         estate.hook = chaos.ask
         outcome = await _live(estate, chaos, chance, backs_out)
         chaos.say(f"after the chaos: {outcome.state}")
+        if outcome.state == "succeeded" and smoke and chaos.page_is_broken:
+            raise AssertionError(f"seed {seed}: succeeded, but what users open is broken")
         outcome = await _calm(estate, chaos, outcome, backs_out)
         found = problems(estate, outcome)
+        if not (faults or chaos.disturbed) and outcome.state != "succeeded":
+            found.append(f"nothing went wrong, but the run {outcome.state}: {outcome.lines}")
         if outcome.state not in (*FINAL, "refused") and outcome.last.kind != "run.refused":
             found.append(f"no end after faults have stopped: {outcome.lines}")
         assert not found, f"seed {seed}: {found}"
@@ -279,6 +301,7 @@ def run_seed(seed: int, folder: Path, told: list[str] | None = None) -> Outcome:
         faults=faults,
         options=options,
         durations=durations,
+        settings={"smoke": smoke},
         maintenance=chance.random() < 0.2,
     )
 
