@@ -4,7 +4,8 @@ R1  no database upgrade while any node runs: judged when one is asked for, even 
     itself then refuses, and whenever a service starts while one is under way.
 R2  at most one successful ``database --upgrade``, one without work included, until the whole
     cluster serves outside of maintenance mode again. A restored database begins anew.
-R3  no service start with binaries of another version than the schema, whoever starts it.
+R3  no service start with binaries of another version than the schema, whoever starts it, and no
+    package installed that is older than it.
 R4  no node begins to serve while one of another version serves.
 R5  no MSI is installed whose file was not proved, with a valid signature, on that very node.
 R6  no database upgrade without a backup that was verified and begun after the last node's process
@@ -14,14 +15,17 @@ R7  no service stop outside of maintenance mode, none of a serving node that is 
 R8  maintenance mode is at the end as it was at the beginning. Only who asks knows that it is the
     end: ``World.truth(final=True)``.
 
-A missing or wrong argument of msiexec, and an installation over a service that is not stopped, are
-noted as the rule ``MSI``.
+A missing or wrong argument of msiexec, an installation over a service that is not stopped, and a
+run of the server's program while an installer replaces it are noted as the rule ``MSI``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
+
+from octotui_lab.catalogue import version_key
 
 if TYPE_CHECKING:
     from octotui_lab.model.msi_arguments import MsiArguments
@@ -95,6 +99,27 @@ class Rules:
             )
         for problem in args.problems(node):
             self._violate(cluster, "MSI", f"{node.name}: {problem}")
+
+        for program in node.programs.values():
+            if program.name == "Octopus.Server":
+                self._violate(
+                    cluster,
+                    "MSI",
+                    f"{node.name}: msiexec was run while {program.command_line} ran",
+                )
+
+    def server_program_starts(self, cluster: Cluster, node: Node, arguments: Sequence[str]) -> None:
+        if node.msi_running:
+            self._violate(
+                cluster,
+                "MSI",
+                f"{node.name}: Octopus.Server.exe {arguments[0]} was run while msiexec replaced it",
+            )
+
+    def old_package_installed(self, cluster: Cluster, node: Node, version: str) -> None:
+        schema = cluster.database.schema_version
+        if version_key(version) < version_key(schema):
+            self._violate(cluster, "R3", f"{node.name} was given {version} on schema {schema}")
 
     def database_upgrade_starts(self, cluster: Cluster, by: Node) -> None:
         self.database_upgrade_asked(cluster, by)

@@ -330,6 +330,7 @@ class World:
         state = self._cluster.nodes[node]
         if not state.version:
             raise FileNotFoundError(server_verbs.executable(state))
+        self._cluster.rules.server_program_starts(self._cluster, state, arguments)
         program = server_verbs.start(self._cluster, state, arguments, user)
         self.schedule.changed()
         return program

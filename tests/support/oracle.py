@@ -56,6 +56,7 @@ def problems(estate: PortEstate, outcome: Outcome) -> list[str]:
         *_violations(outcome),
         *_unintended(outcome),
         *_twice_at_once(outcome),
+        *_others_before_the_first(outcome),
         *_untrue_end(outcome),
         *_left_behind(estate, outcome),
     ]
@@ -114,6 +115,51 @@ def _twice_at_once(outcome: Outcome) -> list[str]:
     return wrong
 
 
+def _others_before_the_first(outcome: Outcome) -> list[str]:
+    """Nodes that were started on the new version before the first node served it."""
+    plan = next((e.data for e in outcome.events if e.kind == "plan"), None)
+    wrong = []
+    for action in outcome.truth["actions"]:
+        if plan is None or action["detail"].get("version") != TARGET:
+            continue
+        if action["node"] == plan["first_node"] and action["action"] == "serving":
+            break
+        if action["action"] == "service-start" and action["node"] != plan["first_node"]:
+            wrong.append(f"{action['node']} was started before the first node served")
+    return wrong
+
+
+def undisturbed_problems(outcome: Outcome, reopen: str) -> list[str]:
+    """What is wrong with a run that nothing went wrong with, but for runners that died."""
+    wrong = [
+        f"nothing went wrong, but {event.data['step']} failed: {event.data['error']['what']}"
+        for event in outcome.events
+        if event.kind == "step.ended" and "error" in event.data
+    ]
+    if outcome.state != "succeeded":
+        wrong.append(f"nothing went wrong, but the run {outcome.state}: {outcome.lines}")
+    served, first = [], ""
+    for action in outcome.truth["actions"]:
+        if (action["action"], action["detail"].get("version")) == ("serving", TARGET):
+            served.append(action["node"])
+        first = first or ("open" if action["action"] == "maintenance-off" else "")
+        if first and reopen == "first-verified" and len(served) > 1:
+            wrong.append("users were let in later than the plan says")
+        if first:
+            break
+    return wrong
+
+
+def rollback_problems(outcome: Outcome) -> list[str]:
+    """Steps of a rollback that failed where nothing was wrong with any node."""
+    return [
+        f"{event.data['step']} failed: {event.data['error']['what']}"
+        for event in outcome.events
+        if event.kind == "step.ended" and "error" in event.data
+        if event.data["phase"] == "rolling_back"
+    ]
+
+
 def _untrue_end(outcome: Outcome) -> list[str]:
     """An outcome, an exit code or a sentence that the truth does not bear out."""
     wrong = []
@@ -169,7 +215,7 @@ def _not_as_promised(outcome: Outcome, nodes: Collection[str], version: str) -> 
         wrong.append(f"{outcome.state}, but the database is {truth['database']['version']}")
     for name in nodes:
         node = truth["nodes"][name]
-        wanted = {"version": version, "service": "running", "watchdog": "enabled"}
+        wanted = {"version": version, "serving": True, "watchdog": "enabled"}
         wanted |= {"start_type": "automatic", "draining": False}
         for key, value in wanted.items():
             if node[key] != value:

@@ -22,8 +22,8 @@ from octotui.upgrade.phases import FINAL, HOLDABLE
 from octotui.upgrade.plan import Options, SmokeTest
 from octotui_lab.model.state import Durations
 from tests.rehearsal import Killed, MortalJournal
-from tests.simulated_upgrade import Outcome
-from tests.support.oracle import problems
+from tests.simulated_upgrade import TARGET, Outcome
+from tests.support.oracle import problems, rollback_problems, undisturbed_problems
 from tests.support.port_estate import PortEstate, look_rarely, play_at_ports
 from tests.support.ports import Moment
 
@@ -69,6 +69,9 @@ class Chaos:
         self._live = False
         #: Whether what users open stays broken until faults stop.
         self.page_is_broken = chance.random() < 0.1
+        #: When packages were replaced on nodes, and whether that was found too late.
+        self._tampered: dict[str, float] = {}
+        self.too_late = False
         #: Whether anything happened that an upgrade need not succeed after.
         self.disturbed = False
         self.told: list[str] = []
@@ -85,6 +88,8 @@ class Chaos:
         node = call.partition(" ")[0]
         if call.startswith("server smoke") and self.page_is_broken:
             raise ServerError("the page answers HTTP 500")
+        if (moment, call) == ("before", f"{node} job-start stop"):
+            self._judge_the_stop()
         if not self._live or node not in self.estate.machines:
             return
         if (moment, call) == ("after", f"{node} unpark") and self._chance.random() < 0.05:
@@ -99,6 +104,19 @@ class Chaos:
             self.say(f"breaks {moment} {call}")
             self.disturbed = True
             raise self._broken(moment, node)
+
+    def _judge_the_stop(self) -> None:
+        """A package that was replaced before the nodes were parked had to be found by now."""
+        lab = self.estate.lab
+        actions = lab.cluster.truth.actions
+        if any(action["action"] == "service-stop" for action in actions):
+            return
+        parked = min((a["at"] for a in actions if a["action"] == "watchdog-disable"), default=0.0)
+        self.too_late = self.too_late or any(
+            machine.files.get(path) == "0" * 64 and when < parked
+            for machine in self.estate.machines.values()
+            for path, when in self._tampered.items()
+        )
 
     def _broken(self, moment: Moment, node: str) -> OctotuiError:
         kinds: tuple[Callable[..., OctotuiError], ...] = (ConnectionLost, TimedOut)
@@ -138,6 +156,7 @@ class Chaos:
         elif deed == "tamper" and machine.files:
             path = self._chance.choice(sorted(machine.files))
             machine.files[path] = "0" * 64
+            self._tampered[path] = self.estate.lab.schedule.now
         elif deed == "kill" and (program := next(iter(node.programs.values()), None)):
             lab.kill_process(name, program.id)
 
@@ -281,14 +300,26 @@ def run_seed(seed: int, folder: Path, told: list[str] | None = None) -> Outcome:
             chaos.told = told
         chaos.say(f"{nodes} nodes, {faults}, {options}, backs_out={backs_out}")
         estate.hook = chaos.ask
+        page_was_broken = chaos.page_is_broken
         outcome = await _live(estate, chaos, chance, backs_out)
         chaos.say(f"after the chaos: {outcome.state}")
-        if outcome.state == "succeeded" and smoke and chaos.page_is_broken:
-            raise AssertionError(f"seed {seed}: succeeded, but what users open is broken")
+        if smoke and chaos.page_is_broken and options.reopen == "all-verified":
+            opened = [
+                action
+                for action in estate.lab.cluster.truth.actions
+                if action["action"] == "maintenance-off" and not action["detail"].get("by")
+                if estate.lab.cluster.database.schema_version == TARGET
+            ]
+            assert not opened, f"seed {seed}: users were let in to a page that is broken"
+            assert outcome.state != "succeeded", f"seed {seed}: what users open is broken"
         outcome = await _calm(estate, chaos, outcome, backs_out)
         found = problems(estate, outcome)
-        if not (faults or chaos.disturbed) and outcome.state != "succeeded":
-            found.append(f"nothing went wrong, but the run {outcome.state}: {outcome.lines}")
+        if not (faults or chaos.disturbed or (smoke and page_was_broken)):
+            found += undisturbed_problems(outcome, options.reopen)
+        if not chaos.disturbed and all(fault.startswith("database:") for fault in faults):
+            found += rollback_problems(outcome)
+        if chaos.too_late:
+            found.append("a package that was replaced before the last look was found in the outage")
         if outcome.state not in (*FINAL, "refused") and outcome.last.kind != "run.refused":
             found.append(f"no end after faults have stopped: {outcome.lines}")
         assert not found, f"seed {seed}: {found}"

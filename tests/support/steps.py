@@ -44,7 +44,7 @@ class Recorder:
     on_note: Callable[[str], None] = lambda note: None
 
     def waiting(self, reason: str) -> None:
-        if not self.waits or self.waits[-1] != reason:
+        if reason != (self.waits[-1] if self.waits else ""):
             self.waits.append(reason)
 
     def progress(self, text: str, done: int | None = None, total: int | None = None) -> None:

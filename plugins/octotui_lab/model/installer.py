@@ -112,6 +112,7 @@ def _obstacle(cluster: Cluster, node: Node, package: LabPackage, program: Progra
 
 
 def _take_effect(cluster: Cluster, node: Node, package: LabPackage) -> None:
+    cluster.rules.old_package_installed(cluster, node, package.version)
     node.version = package.version
     node.product_code = package.product_code
     node.signer = package.signer
