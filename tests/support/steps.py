@@ -78,6 +78,10 @@ class Stage:
     def lab(self) -> LabWorld:
         return self.estate.lab
 
+    @property
+    def now(self) -> float:
+        return self.world.clock.time()
+
     def node(self, name: str) -> Node:
         return self.lab.cluster.nodes[name]
 
