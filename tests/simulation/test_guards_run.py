@@ -324,7 +324,7 @@ def test_attempts_are_counted_and_named(tmp_path: Path) -> None:
 def test_a_node_out_of_reach_is_waited_for_by_how_far_the_run_has_come(
     tmp_path: Path, phase: str, seconds: float, survives: bool
 ) -> None:
-    """Packages are fetched for half a minute first. Two minutes while all serve, half an hour once giving up would make an outage longer."""
+    """Two minutes while all serve, half an hour once giving up would make an outage longer."""
 
     async def play(estate: PortEstate) -> Outcome:
         gone_until = [0.0]

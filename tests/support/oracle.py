@@ -138,13 +138,16 @@ def undisturbed_problems(outcome: Outcome, reopen: str) -> list[str]:
     ]
     if outcome.state != "succeeded":
         wrong.append(f"nothing went wrong, but the run {outcome.state}: {outcome.lines}")
-    served, first = [], ""
+    served, first, undrained = [], "", False
     for action in outcome.truth["actions"]:
         if (action["action"], action["detail"].get("version")) == ("serving", TARGET):
             served.append(action["node"])
         first = first or ("open" if action["action"] == "maintenance-off" else "")
+        undrained = undrained or action["action"] == "drain-off"
         if first and reopen == "first-verified" and len(served) > 1:
             wrong.append("users were let in later than the plan says")
+        if first and not undrained:
+            wrong.append("users were let in while no node took tasks")
         if first:
             break
     return wrong
