@@ -18,11 +18,12 @@ import pytest
 
 from octotui.api.errors import ConnectionLost, OctotuiError, ServerError, TimedOut, Unreachable
 from octotui.run.journal import Journal
+from octotui.run.reading import ReadingJournal
 from octotui.upgrade.phases import FINAL, HOLDABLE
 from octotui.upgrade.plan import Options, SmokeTest
 from octotui_lab.model.state import Durations
 from tests.rehearsal import Killed, MortalJournal
-from tests.simulated_upgrade import TARGET, Outcome
+from tests.simulated_upgrade import INSTALLED, TARGET, Outcome
 from tests.support.oracle import problems, rollback_problems, undisturbed_problems
 from tests.support.port_estate import PortEstate, look_rarely, play_at_ports
 from tests.support.ports import Moment
@@ -72,6 +73,7 @@ class Chaos:
         #: When packages were replaced on nodes, and whether that was found too late.
         self._tampered: dict[str, float] = {}
         self.too_late = False
+        self._migrated = False
         #: Whether anything happened that an upgrade need not succeed after.
         self.disturbed = False
         self.told: list[str] = []
@@ -166,6 +168,21 @@ class Chaos:
         if actions and actions[-1]["action"] == action:
             actions[-1]["detail"]["by"] = "somebody"
 
+    def migrate_elsewhere(self, state: str) -> None:
+        """Somebody upgrades the stopped cluster's database from a machine that we do not know."""
+        cluster = self.estate.lab.cluster
+        idle = all(
+            node.service.state == "stopped" and not node.programs for node in cluster.nodes.values()
+        )
+        # Without a whole program left, nobody could tell what the database is now.
+        told = any(node.version and not node.missing_files for node in cluster.nodes.values())
+        if state == "rolling_back" and idle and told and not self._migrated:
+            self.say("somebody upgrades the database from elsewhere")
+            self.disturbed = True
+            cluster.database.schema_version = TARGET
+            cluster.database.history.insert(0, (TARGET, cluster.now))
+            self._migrated = True
+
     async def beside(self, journal: Journal) -> None:
         """People, while a run is under way."""
         self._live = True
@@ -187,6 +204,9 @@ class Chaos:
         lab = self.estate.lab
         lab.cluster.faults.clear()
         self.page_is_broken = False
+        if self._migrated:  # and restores it
+            lab.cluster.database.schema_version = INSTALLED
+            lab.cluster.database.history.pop(0)
         for name, machine in self.estate.machines.items():
             if machine.parked is None:
                 lab.set_start_type(name, "automatic")
@@ -198,6 +218,17 @@ def deaths(chance: random.Random) -> Iterator[tuple[int, bool]]:
     """After how many writes each of the runners dies, and whether after or before the last."""
     for _ in range(chance.choice((0, 0, 1, 1, 2, 4))):
         yield chance.randint(2, 160), chance.random() < 0.5
+
+
+def _state(journal: Journal) -> str:
+    """The state that a run that died was in."""
+    last = ReadingJournal(journal.path, journal.run_id).last("state")
+    return str(last.data["to"]) if last else "preflight"
+
+
+def _waiting_in(outcome: Outcome) -> str:
+    states = [event for event in outcome.events if event.kind == "state"]
+    return str(states[-1].data["waiting_phase"]) if states else ""
 
 
 async def _live(
@@ -216,6 +247,7 @@ async def _live(
             await asyncio.sleep(chance.choice((0.0, 1.0, 40.0, 400.0)))
             if chance.random() < chaos.strangers_about:
                 chaos.stranger()
+            chaos.migrate_elsewhere(_state(journal))
             continue
         finally:
             beside.cancel()
@@ -232,6 +264,7 @@ async def _live(
             return outcome
         found = problems(estate, outcome)
         assert not found, found
+        chaos.migrate_elsewhere(_waiting_in(outcome))
         if outcome.state == "needs_person" and chance.random() < 0.3:
             _answer(estate, chaos, chance, outcome)
     assert outcome is not None
