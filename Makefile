@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: demo test check lock benchmark clean
+.PHONY: demo test check mutants lock benchmark clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -19,11 +19,16 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy scripts/mutants.py
 	$(BIN)/lint-imports
 
 test: check
 	$(BIN)/python scripts/pictures.py --check
 	$(BIN)/pytest -n 2
+
+# All groups, or `make mutants GROUP=upgrade`, or a part: `make mutants GROUP=upgrade ONLY=interlocks`.
+mutants: $(READY)
+	$(BIN)/python scripts/mutants.py $(GROUP) $(if $(ONLY),--only $(ONLY))
 
 benchmark: $(READY)
 	$(BIN)/python benchmarks/run.py
