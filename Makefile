@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: demo test check lock benchmark clean
+.PHONY: demo test check mutants lock benchmark clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +24,10 @@ check: $(READY)
 test: check
 	$(BIN)/python scripts/pictures.py --check
 	$(BIN)/pytest -n 2
+
+# All groups of scripts/mutants.py, or one: make mutants GROUP=upgrade
+mutants: $(READY)
+	$(BIN)/python scripts/mutants.py $(GROUP)
 
 benchmark: $(READY)
 	$(BIN)/python benchmarks/run.py
