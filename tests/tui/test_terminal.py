@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
 import pytest
 
@@ -30,6 +29,8 @@ from octotui.tui.terminal import (
 )
 from octotui.tui.theme import theme_for
 from tests.cockpit_support import Recorded, enters
+from tests.command_line import OCTOTUI, lab_up
+from tests.package_site import site_with_gate
 
 #: The terminal was told to keep what it shows, and to show another screen.
 FULL_SCREEN = r"\x1b\[\?1049h"
@@ -190,13 +191,7 @@ class TestLosingIt:
     ) -> None:
         attached = Attached()
         attached.until(THERE)
-        # Nobody reads: each line fills the terminal's buffer, until a write does not return.
-        deadline = time.monotonic() + LONG
-        while not _is_stuck(attached.process.pid) and time.monotonic() < deadline:
-            with (run.run.logs / "OCTO1.log").open("a") as log:
-                log.writelines(f"2025-10-09T09:00:00Z line {n}\n" for n in range(50))
-            time.sleep(0.01)
-        assert _is_stuck(attached.process.pid)
+        flood_until_stuck(attached, run.run)
         os.close(attached.screen)
         assert attached.process.wait(LONG) == 128 + signal.SIGHUP
 
@@ -207,6 +202,16 @@ class TestLosingIt:
         attached.until(THERE)
         os.close(attached.screen)
         assert attached.process.wait(LONG) == 128 + signal.SIGHUP
+
+
+def flood_until_stuck(attached: Attached, run: RunDirectory) -> None:
+    """Nobody reads: log lines fill the terminal's buffer, until a write to it does not return."""
+    deadline = time.monotonic() + LONG
+    while not _is_stuck(attached.process.pid) and time.monotonic() < deadline:
+        with (run.logs / "OCTO1.log").open("a") as log:
+            log.writelines(f"2025-10-09T09:00:00Z {n} {'x' * 60}\n" for n in range(50))
+        time.sleep(0.01)
+    assert _is_stuck(attached.process.pid)
 
 
 def _is_stuck(pid: int) -> bool:
@@ -221,33 +226,22 @@ def test_a_terminal_that_nobody_reads_delays_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The viewer stands in a write to its terminal, and the run goes on to its end."""
-    monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path))
-    command = [sys.executable, "-m", "octotui", "demo", "--headless", "--json", "--speed=30"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
-        assert demo.stdout is not None
-        demo.stdout.readline()
-        attached = Attached()
-        attached.until(THERE)
-        run = RunDirectory.find()
-        flood = (run.logs / "OCTO1.log").open("a")
-        events = [json.loads(line)["kind"] for line in _until_stuck(demo, attached, flood)]
-        since_it_stands = [json.loads(line) for line in demo.stdout]
-        flood.close()
-        assert _is_stuck(attached.process.pid)
-        assert "run.ended" not in events
-        assert since_it_stands[-1]["data"]["outcome"] == "succeeded"
+    monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path / "state"))
+    with lab_up(tmp_path) as lab, site_with_gate(lab) as gate:
+        command = [*OCTOTUI, "upgrade", str(lab.profile), "--yes", "--headless", "--json"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower:
+            assert follower.stdout is not None
+            follower.stdout.readline()
+            attached = Attached()
+            attached.until(THERE)
+            flood_until_stuck(attached, RunDirectory.find())
+            gate.set()  # from here on the run goes through all of its phases
+            events = [json.loads(line) for line in follower.stdout]
+            assert _is_stuck(attached.process.pid)
+            assert events[-1]["data"]["outcome"] == "succeeded"
+            assert follower.wait(LONG) == 0
     os.close(attached.screen)
     assert attached.process.wait(LONG) == 128 + signal.SIGHUP
-
-
-def _until_stuck(demo: subprocess.Popen[str], attached: Attached, flood: TextIO) -> Iterator[str]:
-    """The run's events until the viewer stands in a write, because of many lines in a log."""
-    assert demo.stdout is not None
-    while not _is_stuck(attached.process.pid):
-        flood.writelines(f"2025-10-09T09:00:00Z {n} {'x' * 60}\n" for n in range(50))
-        flood.flush()
-        if select.select([demo.stdout], [], [], 0.02)[0]:
-            yield demo.stdout.readline()
 
 
 def test_what_is_written_first_holds_nothing_that_a_terminal_would_obey(run: Recorded) -> None:
