@@ -205,11 +205,15 @@ class TestLosingIt:
 
 
 def flood_until_stuck(attached: Attached, run: RunDirectory) -> None:
-    """Nobody reads: log lines fill the terminal's buffer, until a write to it does not return."""
+    """Nobody reads: pictures fill the terminal's buffer, until a write to it does not return.
+
+    Log lines come, and keys have the whole screen drawn anew.
+    """
     deadline = time.monotonic() + LONG
     while not _is_stuck(attached.process.pid) and time.monotonic() < deadline:
         with (run.logs / "OCTO1.log").open("a") as log:
             log.writelines(f"2025-10-09T09:00:00Z {n} {'x' * 60}\n" for n in range(50))
+        os.write(attached.screen, b"z")
         time.sleep(0.01)
     assert _is_stuck(attached.process.pid)
 

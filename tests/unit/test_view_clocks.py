@@ -195,3 +195,22 @@ def test_all_serve_since_the_last_of_them_was_proved_to() -> None:
     story.begin("joining.serving@N3").end("joining.serving@N3", "failed", after=300.0)
     story.do("joining.unpark@N2", after=20.0).tell("node.left-out", after=900.0, node="N3")
     assert story.view.all_serving == proved
+
+
+def test_a_proof_that_fails_later_takes_no_clock_back(story: Story) -> None:
+    for node in ("N1", "N2"):
+        story.do(f"stopping.stop@{node}")
+    for node in ("N1", "N2"):
+        story.do(f"joining.serving@{node}", after=30.0)
+    served = story.at
+    for node in ("N1", "N2"):
+        story.begin(f"joining.serving@{node}").end(f"joining.serving@{node}", "failed")
+    story.tell("node.left-out", node="N2")
+    assert story.view.all_serving == served
+
+
+def test_where_only_nodes_are_left_that_serve_no_more_nothing_is_told(story: Story) -> None:
+    story.do("stopping.stop@N1").do("stopping.stop@N2").do("starting.serving@N1")
+    story.begin("starting.serving@N1", attempt=2).end("starting.serving@N1", "failed")
+    story.tell("node.left-out", node="N2")
+    assert story.view.all_serving is None

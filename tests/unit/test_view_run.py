@@ -48,7 +48,7 @@ def test_a_state_is_shown_since_it_was_entered(story: Story) -> None:
 
 def test_once_changed_a_cluster_stays_changed(story: Story) -> None:
     story.tell("state", to="ready", waiting_phase="")  # an older octotui's
-    assert not story.view.changed
+    assert story.view.changed is False
     story.enter("maintenance", changed=True)
     story.tell("state", to="draining", waiting_phase="")
     assert story.view.changed
