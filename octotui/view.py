@@ -181,14 +181,9 @@ class RunView:
 
     @property
     def database_upgraded(self) -> bool:
-        """Whether the one database upgrade has ended well: from then on only a restore leads
-
-        back.
-        """
+        """Whether the one database upgrade has ended well: then only a restore leads back."""
         return any(
-            step.phase == "migrating"
-            and step.id.startswith("migrating.database@")
-            and step.state in ("done", "already")
+            step.id.startswith("migrating.database@") and step.state in ("done", "already")
             for step in self.steps.values()
         )
 

@@ -67,14 +67,14 @@ def assert_documented_order(actions: list[dict[str, Any]]) -> None:
         assert max(before) < min(after)
 
 
-def test_upgrade_of_a_single_server(tmp_path: Path) -> None:
+def test_upgrade_of_the_lab_with_one_node(tmp_path: Path) -> None:
     with lab_up(tmp_path, nodes=1) as lab:
         ended = octotui("upgrade", lab.profile, "--yes", "--headless", "--json")
         assert_upgraded(ended, lab)
     assert_complete(ended.events)
 
 
-def test_upgrade_of_a_cluster_in_the_documented_order(tmp_path: Path) -> None:
+def test_upgrade_of_the_lab_in_the_documented_order(tmp_path: Path) -> None:
     # Slower than others: here installers and services take long enough to be waited for.
     with lab_up(tmp_path, speed=60) as lab:
         ended = octotui("upgrade", lab.profile, "--yes", "--headless", "--json")

@@ -155,6 +155,7 @@ tells_where_it_stands = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudo terminal")
 class TestLosingIt:
     """Within a second, as benchmarks/screen.py measures; here it has to happen at all."""
@@ -207,24 +208,40 @@ class TestLosingIt:
 def flood_until_stuck(attached: Attached, run: RunDirectory) -> None:
     """Nobody reads: pictures fill the terminal's buffer, until a write to it does not return.
 
-    Log lines come, and keys have the whole screen drawn anew.
+    Log lines come, and keys go to the log and back.
     """
     deadline = time.monotonic() + LONG
     while not _is_stuck(attached.process.pid) and time.monotonic() < deadline:
         with (run.logs / "OCTO1.log").open("a") as log:
-            log.writelines(f"2025-10-09T09:00:00Z {n} {'x' * 60}\n" for n in range(50))
-        os.write(attached.screen, b"z")
-        time.sleep(0.01)
+            log.write(f"2025-10-09T09:00:00Z {'x' * 60}\n")
+        os.write(attached.screen, b"l")
+        time.sleep(0.05)
     assert _is_stuck(attached.process.pid)
 
 
 def _is_stuck(pid: int) -> bool:
-    """Whether the main thread waits for the one that writes, which waits for the terminal."""
+    """Whether the main thread waits for the one that writes, which waits for the terminal.
+
+    For good: it also waits like that, for moments, where another thread has the interpreter.
+    """
+    before = _stands(pid)
+    if before is None:
+        return False
+    time.sleep(0.3)
+    return _stands(pid) == before
+
+
+def _stands(pid: int) -> str | None:
+    """How often the main thread began to wait, if it waits and a thread stands in a write."""
     waits = {(task / "wchan").read_text() for task in Path(f"/proc/{pid}/task").iterdir()}
-    main = Path(f"/proc/{pid}/task/{pid}/wchan").read_text()
-    return bool(waits & {"wait_woken", "n_tty_write"}) and "futex" in main
+    main = Path(f"/proc/{pid}/task/{pid}")
+    if "futex" not in (main / "wchan").read_text() or not waits & {"wait_woken", "n_tty_write"}:
+        return None
+    lines = (main / "status").read_text().splitlines()
+    return next(line for line in lines if line.startswith("voluntary_ctxt_switches"))
 
 
+@pytest.mark.slow
 @tells_where_it_stands
 def test_a_terminal_that_nobody_reads_delays_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -236,10 +253,12 @@ def test_a_terminal_that_nobody_reads_delays_no_run(
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower:
             assert follower.stdout is not None
             follower.stdout.readline()
-            attached = Attached()
-            attached.until(THERE)
-            flood_until_stuck(attached, RunDirectory.find())
-            gate.set()  # from here on the run goes through all of its phases
+            try:
+                attached = Attached()
+                attached.until(THERE)
+                flood_until_stuck(attached, RunDirectory.find())
+            finally:
+                gate.set()  # from here on the run goes through all of its phases
             events = [json.loads(line) for line in follower.stdout]
             assert _is_stuck(attached.process.pid)
             assert events[-1]["data"]["outcome"] == "succeeded"

@@ -237,4 +237,5 @@ def test_a_step_s_place_in_a_copy_is_its_own() -> None:
     copied = view.copy()
     copied.steps["a.b"].state = "running"
     copied.lines.append("More.")
+    assert view.steps["a.b"].expected == 0.0, "nothing is expected of what nobody planned"
     assert (view.steps["a.b"].state, view.lines) == ("pending", ["Look."])
