@@ -350,7 +350,7 @@ def _step_ended(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
 
 def _note_clocks(view: RunView, event: Event, phase: str, name: str, node: str | None) -> None:
     """What a step that ended well means for the nodes and the three clocks."""
-    what = name.partition(".")[2]
+    what = name.removeprefix(f"{phase}.")
     if what == "stop" and node:
         view.nodes[node].serving = False
         if not any(other.serving for other in view.nodes.values()):

@@ -55,7 +55,7 @@ GROUPS = {
     ),
     "view": Group(
         ("octotui/view.py",),
-        ("tests/unit/test_view_*.py", "tests/unit/test_run_reading.py", "tests/simulation"),
+        ("tests/unit/test_view_*.py",),
         90,
     ),
     "winrm": Group(
