@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -103,6 +104,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
 class Attached:
     """``octotui attach`` in a terminal of its own."""
 
+    #: Those of this test.
+    opened: ClassVar[list[Attached]] = []
+
     def __init__(self, *, takes_terminal: bool = True) -> None:
         import pty
 
@@ -115,6 +119,7 @@ class Attached:
         )  # fmt: skip
         os.close(terminal)
         self.seen = ""
+        self.opened.append(self)
 
     def until(self, pattern: str, seconds: float = LONG) -> None:
         deadline = time.monotonic() + seconds
@@ -125,6 +130,15 @@ class Attached:
                 except OSError:  # the other end is closed
                     break
         assert re.search(pattern, self.seen), self.seen[-2000:]
+
+
+@pytest.fixture(autouse=True)
+def _no_client_outlives_its_test() -> Iterator[None]:
+    yield
+    for attached in Attached.opened:
+        attached.process.kill()
+        attached.process.wait()
+    Attached.opened.clear()
 
 
 _OCTOTUI = """
