@@ -70,8 +70,8 @@ class NodeView:
 class Clocks:
     """Seconds of the run's three clocks; None before they begin.
 
-    ``outage``: last stop to the first node serving; ``all_up``: to all serving; ``maintenance``:
-    on to off. They stand once their end has come.
+    ``outage``: last stop, from which on no node serves, to the first node serving; ``all_up``: to
+    all serving; ``maintenance``: on to off. They stand once their end has come.
     """
 
     outage: float | None
@@ -162,11 +162,15 @@ class RunView:
         return [step for step in self.steps.values() if step.state == "running"]
 
     def failed_steps(self) -> list[StepView]:
-        """Steps whose last attempt did not end well, of nodes that are not left out."""
+        """Steps whose last attempt did not end well, of nodes that are not left out.
+
+        Not those that died with their process: whether they failed is looked at first.
+        """
         return [
             step
             for step in self.steps.values()
             if step.state in ("failed", "interrupted")
+            and step.ended is not None
             and not (step.node and self.nodes[step.node].left_out)
         ]
 
@@ -177,14 +181,9 @@ class RunView:
 
     @property
     def database_upgraded(self) -> bool:
-        """Whether the one database upgrade has ended well: from then on only a restore leads
-
-        back.
-        """
+        """Whether the one database upgrade has ended well: then only a restore leads back."""
         return any(
-            step.phase == "migrating"
-            and step.id.startswith("migrating.database@")
-            and step.state in ("done", "already")
+            step.id.startswith("migrating.database@") and step.state in ("done", "already")
             for step in self.steps.values()
         )
 
@@ -256,6 +255,19 @@ def _state(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
     view.changed = view.changed or data.get("changed", False)
     if data["to"] == "preflight":
         view.findings = []
+    for step in view.running_steps():
+        _cut_off(view, step)
+
+
+def _cut_off(view: RunView, step: StepView) -> None:
+    """A phase is left only when its steps have ended: one that seems to run died with its process.
+
+    It has no end: nobody saw it.
+    """
+    step.state = "interrupted"
+    step.waiting = step.progress = ""
+    if step.node:
+        view.nodes[step.node].doing = ""
 
 
 def _cluster_facts(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
@@ -338,10 +350,11 @@ def _step_ended(view: RunView, event: Event, data: Mapping[str, Any]) -> None:
 
 def _note_clocks(view: RunView, event: Event, phase: str, name: str, node: str | None) -> None:
     """What a step that ended well means for the nodes and the three clocks."""
-    what = name.partition(".")[2]
+    what = name.removeprefix(f"{phase}.")
     if what == "stop" and node:
         view.nodes[node].serving = False
-        view.last_stop = event.at
+        if not any(other.serving for other in view.nodes.values()):
+            view.last_stop = event.at
     elif what in ("install", "reinstall") and node:
         back = phase == "rolling_back"
         view.nodes[node].version = view.from_version if back else view.to_version
@@ -353,7 +366,8 @@ def _note_clocks(view: RunView, event: Event, phase: str, name: str, node: str |
     elif name == "maintenance.on":
         view.maintenance_on = view.maintenance_on or event.at
     elif what == "maintenance" and view.maintenance_on is not None:
-        view.maintenance_off = event.at
+        # Where users are let in early, a later step finds it off.
+        view.maintenance_off = view.maintenance_off or event.at
 
 
 def _note_all_serving(view: RunView) -> None:

@@ -134,6 +134,10 @@ def begins(step: str) -> Callable[[dict[str, Any]], bool]:
     return lambda event: event["kind"] == "step.started" and event["data"]["step"] == step
 
 
+def ends(step: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda event: event["kind"] == "step.ended" and event["data"]["step"] == step
+
+
 def is_end(event: dict[str, Any]) -> bool:
     return bool(event["kind"] == "run.ended")
 

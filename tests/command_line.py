@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -80,9 +83,12 @@ class Lab:
 
 @contextmanager
 def lab_up(
-    folder: Path, *, nodes: int = 3, speed: float = 60, faults: Sequence[str] = (), **more: str
+    folder: Path, *, nodes: int = 3, speed: float = 300, faults: Sequence[str] = (), **more: str
 ) -> Iterator[Lab]:
-    """``octotui lab up`` as a child process, for as long as the block lasts."""
+    """``octotui lab up`` as a child process, for as long as the block lasts.
+
+    So fast, by default, that a run takes as long as the programs do, not as the lab's installers.
+    """
     profile = folder / "lab.toml"
     command = [*OCTOTUI, "lab", "up", f"--nodes={nodes}", f"--speed={speed}"]
     command += [f"--fault={fault}" for fault in faults]
@@ -99,3 +105,74 @@ def lab_up(
         child.terminate()
         assert child.wait(20) == 0, "the lab did not end by itself"
         child.stdout.close()
+
+
+class InTerminal:
+    """A command whose input and output are a terminal, as a person has it who reads lines."""
+
+    def __init__(self, arguments: Sequence[str | Path]) -> None:
+        import pty
+
+        self._screen, terminal = pty.openpty()
+        self.process = subprocess.Popen(
+            [*OCTOTUI, *(str(argument) for argument in arguments)],
+            stdin=terminal, stdout=terminal, stderr=terminal, cwd=ELSEWHERE, start_new_session=True,
+        )  # fmt: skip
+        os.close(terminal)
+        self.shown = ""
+
+    def until(self, text: str) -> None:
+        """Reads on until this was shown."""
+        deadline = time.monotonic() + LIMIT
+        while text not in self.shown and time.monotonic() < deadline and self._read():
+            pass
+        assert text in self.shown, self.shown
+
+    def ended(self) -> int:
+        """Reads all that is still to come; the exit code."""
+        while self._read():
+            pass
+        return self.process.wait(LIMIT)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._screen)
+
+    def _read(self) -> bool:
+        """Whether there is more to come."""
+        if not select.select([self._screen], [], [], 1.0)[0]:
+            return True
+        try:
+            data = os.read(self._screen, 65536)
+        except OSError:  # the other end is closed
+            return False
+        self.shown += data.decode(errors="replace")
+        return bool(data)
+
+
+@contextmanager
+def in_a_terminal(*arguments: str | Path) -> Iterator[InTerminal]:
+    """The command line in a terminal: a run waits there for whom it asks, and stays alive."""
+    opened = InTerminal(arguments)
+    try:
+        yield opened
+    except BaseException:
+        end_runners()
+        raise
+    finally:
+        opened.close()
+
+
+def end_runners() -> None:
+    """After a failure a run would wait for a person for ever."""
+    for row in json.loads(octotui("runs", "--json").stdout):
+        if row["alive"]:
+            os.kill(row["pid"], signal.SIGKILL)
+
+
+def hold_before(lab: Lab, phase: str) -> None:
+    """Has the lab's runs stop before that phase and wait, also with ``--yes``."""
+    text = lab.profile.read_text()
+    assert "hold = []" in text
+    lab.profile.write_text(text.replace("hold = []", f'hold = ["{phase}"]'))

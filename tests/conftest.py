@@ -15,6 +15,13 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path_factory.mktemp("state")))
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Marks as slow what is so by its nature: a lab's real sockets, and a real PowerShell."""
+    lab = Path(__file__).parent / "lab"
+    if item.path.is_relative_to(lab) or item.get_closest_marker("powershell"):
+        item.add_marker("slow")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """With OCTOTUI_NO_SKIPS a skipped test is a failed one: CI has what it needs.

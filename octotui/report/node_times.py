@@ -30,6 +30,9 @@ _WORK: Mapping[str, NodeState] = {
     "database": "database",
 }
 
+#: How a step ended that succeeded.
+_WELL = ("done", "already")
+
 #: Steps that tell whether a node serves.
 _TELLING = frozenset(("stop", "start", "serving", *_WORK))
 
@@ -77,12 +80,13 @@ class Times:
 def times_of_run(view: RunView) -> Times | None:
     """From the approval to the end, or as far as the run has come.
 
-    None without an outage, and where the clock was set back: its times do not tell what came first.
+    None where no node was stopped, and where the clock was set back: its times do not tell what
+    came first.
     """
-    if view.last_stop is None or view.set_back:
+    acts = list(_acts(view))
+    if view.set_back or not any(act.name == "stop" and act.state in _WELL for act in acts):
         return None
     phases = _entered(view)
-    acts = list(_acts(view))
     begin = phases[0].begin
     end = max(view.ended_at or view.at, begin + 1.0)
     of_nodes = _by_node(acts)
@@ -160,7 +164,8 @@ def _acts(view: RunView) -> Iterator[_Act]:
         # One that nobody saw the end of is known until its process was gone.
         seen = next((gone for gone, back in view.gaps if back > begin), last)
         end = step.ended if step.ended is not None else max(begin, seen)
-        yield _Act(step.node, _name(step.id), step.state, begin, end)
+        state = step.state if step.ended is not None else "running"
+        yield _Act(step.node, _name(step.id), state, begin, end)
 
 
 def _begin(attempt: tuple[float, StepView]) -> float:
@@ -191,7 +196,7 @@ def _changes(acts: Iterable[_Act], begin: float, state: NodeState) -> list[tuple
 
 def _made_of_it(act: _Act, state: NodeState) -> tuple[NodeState, NodeState]:
     """What a node in that state is during an attempt, and after it."""
-    well = act.state in ("done", "already")
+    well = act.state in _WELL
     meanwhile: NodeState = state
     after: NodeState = "failed"
     if act.name == "stop":

@@ -5,27 +5,20 @@ What happened is judged by the lab's ground truth, not by what the screen says.
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shlex
 import shutil
-import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from octotui.run.directory import RunDirectory
 from octotui.run.process import is_alive
-from tests.command_line import OCTOTUI, Lab, lab_up, octotui
-from tests.simulated_upgrade import PACKAGES
+from tests.command_line import OCTOTUI, Lab, end_runners, lab_up
+from tests.package_site import site_with_gate, site_without
 
 INSTALLED, TARGET = "2025.2.13071", "2025.4.10428"
 
@@ -97,13 +90,6 @@ def terminal(
     end_runners()
 
 
-def end_runners() -> None:
-    """After a failure a run would wait for a person for ever."""
-    for row in json.loads(octotui("runs", "--json").stdout):
-        if row["alive"]:
-            os.kill(row["pid"], signal.SIGKILL)
-
-
 def assert_cluster(lab: Lab, version: str, upgrades: int) -> None:
     truth = lab.truth()
     assert truth["violations"] == []
@@ -126,7 +112,7 @@ def test_from_home_over_a_failure_and_the_way_back_to_the_report(
         terminal.press("A")
         terminal.until("Installing did not end well", "1603", "Wait")
         terminal.press("Enter")  # the default decides nothing
-        terminal.until("waits for you")
+        terminal.until("waits for you", "outage 0:")
         terminal.press("d")
         terminal.until("Installing did not end well")
         terminal.press("m")
@@ -148,14 +134,14 @@ def test_from_home_over_a_failure_and_the_way_back_to_the_report(
 def test_a_closed_terminal_decides_nothing_and_another_attaches(
     terminal: Terminal, tmp_path: Path
 ) -> None:
-    with lab_up(tmp_path / "profiles", speed=30) as lab:
+    with lab_up(tmp_path / "profiles") as lab, site_with_gate(lab) as gate:
         terminal.start(*OCTOTUI, "upgrade", str(lab.profile))
         terminal.until("waits for approval", "approve")
         terminal.press("A")
-        terminal.until("outage 0:")
+        terminal.until("● live", "staging")
         terminal.close()
-        run = RunDirectory.find()
-        assert is_alive(run), "the run goes on without a screen"
+        assert is_alive(RunDirectory.find()), "the run goes on without a screen"
+        gate.set()
         terminal.start(*OCTOTUI, "attach")
         terminal.until("succeeded after", TARGET)
         terminal.press("q")
@@ -164,7 +150,10 @@ def test_a_closed_terminal_decides_nothing_and_another_attaches(
 
 
 def test_a_hold_before_a_phase_and_a_retry_by_keys(terminal: Terminal, tmp_path: Path) -> None:
-    with lab_up(tmp_path / "profiles", speed=30, faults=["node2:msi-exit=1603,times=1"]) as lab:
+    with (
+        lab_up(tmp_path / "profiles", faults=["node2:msi-exit=1603,times=1"]) as lab,
+        site_with_gate(lab) as gate,
+    ):
         terminal.start(*OCTOTUI, "upgrade", str(lab.profile))
         terminal.until("waits for approval", "approve")
         terminal.press("A")
@@ -173,6 +162,7 @@ def test_a_hold_before_a_phase_and_a_retry_by_keys(terminal: Terminal, tmp_path:
         terminal.until("Stop and wait before")
         terminal.press("End", "Enter")  # the last phase
         terminal.until("will stop before finishing")
+        gate.set()
         terminal.until("Joining did not end well", "1603")
         terminal.press("r")
         terminal.until("y yes")
@@ -185,34 +175,13 @@ def test_a_hold_before_a_phase_and_a_retry_by_keys(terminal: Terminal, tmp_path:
         assert_cluster(lab, TARGET, 1)
 
 
-@contextmanager
-def site_without(version: str, folder: Path) -> Iterator[str]:
-    """A download site that has every package but one; gives the address of its packages."""
-    folder.mkdir()
-    for package in PACKAGES.glob("*.msi"):
-        if version not in package.name:
-            shutil.copy(package, folder)
-    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    serving = threading.Thread(target=server.serve_forever)
-    serving.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/Octopus.{{version}}-x64.msi"
-    finally:
-        server.shutdown()
-        serving.join()
-        server.server_close()
-
-
 def test_a_check_that_refuses_is_waived_and_the_new_run_waits_for_approval(
     terminal: Terminal, tmp_path: Path
 ) -> None:
     with (
-        site_without(INSTALLED, tmp_path / "site") as packages,
         lab_up(tmp_path / "profiles") as lab,
+        site_without(INSTALLED, lab, tmp_path / "site"),
     ):
-        text = lab.profile.read_text()
-        lab.profile.write_text(re.sub(r'package_url = ".*"', f'package_url = "{packages}"', text))
         terminal.start(*OCTOTUI)
         terminal.until("Profiles", "lab")
         terminal.press("Enter")

@@ -125,9 +125,14 @@ async def test_nothing_is_steered_or_offered_at_any_moment(recorded: Make, name:
             steers = [c.id for c in COMMANDS if c.control or c.of == "live"]
             assert {"run.resume", "stream", "run.rollback"} < set(steers)
             assert [c for c in COMMANDS if c.id in steers and c.possible(situation)] == []
-            await pilot.press(*"ARDrLhBXudSP")
+            for key in "ARDrLhBXudSP":
+                app.simulate_key(key)
+            await pilot.pause()
             assert place(app) == "run"
         assert run.commands() == []
+        app.simulate_key("question_mark")
+        await pilot.pause()
+        assert isinstance(app.screen, HelpScreen), "keys do arrive that way"
 
 
 async def test_help_tells_of_the_replay_s_keys_and_of_none_that_steer(recorded: Make) -> None:

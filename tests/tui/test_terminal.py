@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import ClassVar
 
 import pytest
 
@@ -30,6 +30,8 @@ from octotui.tui.terminal import (
 )
 from octotui.tui.theme import theme_for
 from tests.cockpit_support import Recorded, enters
+from tests.command_line import OCTOTUI, lab_up
+from tests.package_site import site_with_gate
 
 #: The terminal was told to keep what it shows, and to show another screen.
 FULL_SCREEN = r"\x1b\[\?1049h"
@@ -102,6 +104,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
 class Attached:
     """``octotui attach`` in a terminal of its own."""
 
+    #: Those of this test.
+    opened: ClassVar[list[Attached]] = []
+
     def __init__(self, *, takes_terminal: bool = True) -> None:
         import pty
 
@@ -114,6 +119,7 @@ class Attached:
         )  # fmt: skip
         os.close(terminal)
         self.seen = ""
+        self.opened.append(self)
 
     def until(self, pattern: str, seconds: float = LONG) -> None:
         deadline = time.monotonic() + seconds
@@ -124,6 +130,15 @@ class Attached:
                 except OSError:  # the other end is closed
                     break
         assert re.search(pattern, self.seen), self.seen[-2000:]
+
+
+@pytest.fixture(autouse=True)
+def _no_client_outlives_its_test() -> Iterator[None]:
+    yield
+    for attached in Attached.opened:
+        attached.process.kill()
+        attached.process.wait()
+    Attached.opened.clear()
 
 
 _OCTOTUI = """
@@ -154,6 +169,7 @@ tells_where_it_stands = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudo terminal")
 class TestLosingIt:
     """Within a second, as benchmarks/screen.py measures; here it has to happen at all."""
@@ -190,13 +206,7 @@ class TestLosingIt:
     ) -> None:
         attached = Attached()
         attached.until(THERE)
-        # Nobody reads: each line fills the terminal's buffer, until a write does not return.
-        deadline = time.monotonic() + LONG
-        while not _is_stuck(attached.process.pid) and time.monotonic() < deadline:
-            with (run.run.logs / "OCTO1.log").open("a") as log:
-                log.writelines(f"2025-10-09T09:00:00Z line {n}\n" for n in range(50))
-            time.sleep(0.01)
-        assert _is_stuck(attached.process.pid)
+        flood_until_stuck(attached, run.run)
         os.close(attached.screen)
         assert attached.process.wait(LONG) == 128 + signal.SIGHUP
 
@@ -209,45 +219,66 @@ class TestLosingIt:
         assert attached.process.wait(LONG) == 128 + signal.SIGHUP
 
 
+def flood_until_stuck(attached: Attached, run: RunDirectory) -> None:
+    """Nobody reads: pictures fill the terminal's buffer, until a write to it does not return.
+
+    Log lines come, and keys go to the log and back.
+    """
+    deadline = time.monotonic() + LONG
+    while not _is_stuck(attached.process.pid) and time.monotonic() < deadline:
+        with (run.logs / "OCTO1.log").open("a") as log:
+            log.write(f"2025-10-09T09:00:00Z {'x' * 60}\n")
+        os.write(attached.screen, b"l")
+        time.sleep(0.05)
+    assert _is_stuck(attached.process.pid)
+
+
 def _is_stuck(pid: int) -> bool:
-    """Whether the main thread waits for the one that writes, which waits for the terminal."""
+    """Whether the main thread waits for the one that writes, which waits for the terminal.
+
+    For good: it also waits like that, for moments, where another thread has the interpreter.
+    """
+    before = _stands(pid)
+    if before is None:
+        return False
+    time.sleep(0.3)
+    return _stands(pid) == before
+
+
+def _stands(pid: int) -> str | None:
+    """How often the main thread began to wait, if it waits and a thread stands in a write."""
     waits = {(task / "wchan").read_text() for task in Path(f"/proc/{pid}/task").iterdir()}
-    main = Path(f"/proc/{pid}/task/{pid}/wchan").read_text()
-    return bool(waits & {"wait_woken", "n_tty_write"}) and "futex" in main
+    main = Path(f"/proc/{pid}/task/{pid}")
+    if "futex" not in (main / "wchan").read_text() or not waits & {"wait_woken", "n_tty_write"}:
+        return None
+    lines = (main / "status").read_text().splitlines()
+    return next(line for line in lines if line.startswith("voluntary_ctxt_switches"))
 
 
+@pytest.mark.slow
 @tells_where_it_stands
 def test_a_terminal_that_nobody_reads_delays_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The viewer stands in a write to its terminal, and the run goes on to its end."""
-    monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path))
-    command = [sys.executable, "-m", "octotui", "demo", "--headless", "--json", "--speed=30"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
-        assert demo.stdout is not None
-        demo.stdout.readline()
-        attached = Attached()
-        attached.until(THERE)
-        run = RunDirectory.find()
-        flood = (run.logs / "OCTO1.log").open("a")
-        events = [json.loads(line)["kind"] for line in _until_stuck(demo, attached, flood)]
-        since_it_stands = [json.loads(line) for line in demo.stdout]
-        flood.close()
-        assert _is_stuck(attached.process.pid)
-        assert "run.ended" not in events
-        assert since_it_stands[-1]["data"]["outcome"] == "succeeded"
+    monkeypatch.setenv("OCTOTUI_STATE_DIR", str(tmp_path / "state"))
+    with lab_up(tmp_path) as lab, site_with_gate(lab) as gate:
+        command = [*OCTOTUI, "upgrade", str(lab.profile), "--yes", "--headless", "--json"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower:
+            assert follower.stdout is not None
+            follower.stdout.readline()
+            try:
+                attached = Attached()
+                attached.until(THERE)
+                flood_until_stuck(attached, RunDirectory.find())
+            finally:
+                gate.set()  # from here on the run goes through all of its phases
+            events = [json.loads(line) for line in follower.stdout]
+            assert _is_stuck(attached.process.pid)
+            assert events[-1]["data"]["outcome"] == "succeeded"
+            assert follower.wait(LONG) == 0
     os.close(attached.screen)
     assert attached.process.wait(LONG) == 128 + signal.SIGHUP
-
-
-def _until_stuck(demo: subprocess.Popen[str], attached: Attached, flood: TextIO) -> Iterator[str]:
-    """The run's events until the viewer stands in a write, because of many lines in a log."""
-    assert demo.stdout is not None
-    while not _is_stuck(attached.process.pid):
-        flood.writelines(f"2025-10-09T09:00:00Z {n} {'x' * 60}\n" for n in range(50))
-        flood.flush()
-        if select.select([demo.stdout], [], [], 0.02)[0]:
-            yield demo.stdout.readline()
 
 
 def test_what_is_written_first_holds_nothing_that_a_terminal_would_obey(run: Recorded) -> None:

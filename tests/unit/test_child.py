@@ -20,6 +20,8 @@ from octotui.run.request import RunRequest
 from octotui.tui import child
 from tests.cockpit_support import Recorded, begins
 
+pytestmark = pytest.mark.slow
+
 NAME = "octotui something"
 
 #: A test that waits longer has failed, seconds.

@@ -1,108 +1,168 @@
-"""How changes to the code are counted, and how those that change nothing are recognised."""
+"""What make mutants says about our tests must be right: the mutants, the list, the figures."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 
-from scripts.mutants import (
-    GROUPS,
-    Equivalent,
-    Group,
-    Mutant,
-    difference,
-    evaluate,
-    load_equivalents,
-    selected_tests,
-)
+from scripts.mutants import GROUPS, Count, count, expand
+from scripts.mutation import equivalent
+from scripts.mutation.equivalent import BadList, Equivalent
+from scripts.mutation.make import Mutant, mutants
+from scripts.mutation.run import live_functions, put_in
 
-GROUP = Group("example", ("octotui/example", "octotui/other.py"), (), 90)
+SOURCE = '''\
+from __future__ import annotations
 
 
-def mutant(
-    after: str, status: str, *, line: int = 10, file: str = "octotui/example/a.py"
-) -> Mutant:
-    return Mutant("m", file, "Gate.check", line, "if a == b:", after, status)
+class Door:
+    """A door."""
+
+    def __init__(self, opened):
+        self.opened = opened
+
+    @property
+    def closed(self):
+        return not self.opened
+
+    def enter(self, *, polite=True):
+        if self.closed:
+            raise ValueError(
+                "the door is closed"
+            )
+        knock(self, "front-door")
+        return polite
 
 
-def equivalent(after: str, *, file: str = "octotui/example/a.py") -> Equivalent:
-    return Equivalent(file, "Gate.check", "if a == b:", after, "It changes nothing.")
+def knock(door, where):
+    door.knocked = where
+'''
 
 
-def test_survivors_are_counted_against_what_is_not_equivalent() -> None:
-    mutants = [mutant(f"killed {n}", "killed") for n in range(9)]
-    mutants += [mutant("if a != b:", "survived"), mutant("if a is b:", "survived")]
-    result = evaluate(GROUP, mutants, [equivalent("if a is b:")], whole=True)
-    assert str(result) == ("example: 11 mutants: 9 killed, 1 survived, 1 equivalent: 90.0 % of 10")
-    assert result.passed
-    assert [m.after for m in result.survivors] == ["if a != b:"]
+@pytest.fixture
+def made(tmp_path: Path) -> list[Mutant]:
+    (tmp_path / "door.py").write_text(SOURCE, encoding="utf-8")
+    return mutants(tmp_path, "door.py")
 
 
-def test_a_group_below_its_share_fails_and_says_what_it_needs() -> None:
-    result = evaluate(GROUP, [mutant("a", "killed"), mutant("b", "survived")], [], whole=True)
-    assert not result.passed
-    assert str(result).endswith("50.0 % of 2, needs 90 %")
+@pytest.fixture
+def module(tmp_path: Path, made: list[Mutant]) -> dict[str, object]:
+    """The same file, loaded."""
+    names: dict[str, object] = {}
+    exec(compile(SOURCE, str(tmp_path / "door.py"), "exec"), names)
+    return names
 
 
-def test_what_no_test_reaches_has_survived() -> None:
-    result = evaluate(GROUP, [mutant("a", "untested")], [], whole=True)
-    assert [str(m).splitlines()[0] for m in result.survivors] == [
-        "octotui/example/a.py:10 Gate.check (no test reaches it)"
+def one(made: list[Mutant], function: str, after: str) -> Mutant:
+    (found,) = [m for m in made if m.function == function and m.after == after]
+    return found
+
+
+def test_the_mutants_of_a_file(made: list[Mutant]) -> None:
+    said = {(m.function, m.line, m.before, m.after) for m in made}
+    assert ("Door.closed", 12, "return not self.opened", "return self.opened") in said
+    assert ("Door.enter", 15, "if self.closed:", "if False:") in said
+    asked, rude = (f"def enter(self, *, polite={value}):" for value in (True, False))
+    assert ("Door.enter", 14, asked, rude) in said
+    raised = 'raise ValueError( "the door is closed" )'
+    assert ("Door.enter", 16, raised, "pass") in said
+    assert ("Door.enter", 19, 'knock(self, "front-door")', "pass") in said
+    assert ("Door.enter", 19, 'knock(self, "front-door")', 'knock(self, "XXfront-doorXX")') in said
+    assert not [m for m in made if "XXthe door" in m.after], "a sentence was changed"
+
+
+def test_what_a_mutant_looks_like(made: list[Mutant]) -> None:
+    assert one(made, "Door.closed", "return self.opened").diff.splitlines() == [
+        "door.py:12",
+        "       def closed(self):",
+        "-          return not self.opened",
+        "+          return self.opened",
     ]
 
 
-def test_an_equivalent_is_found_again_on_another_line() -> None:
-    moved = mutant("if a is b:", "survived", line=99)
-    assert evaluate(GROUP, [moved], [equivalent("if a is b:")], whole=True).equivalent == 1
+def test_a_test_must_run_the_statement_of_a_mutant(made: list[Mutant]) -> None:
+    assert one(made, "Door.enter", "if False:").statement == range(15, 16)
+    (removed,) = [m for m in made if m.line == 16 and m.after == "pass"]
+    assert removed.statement == range(16, 19)
 
 
-def test_an_entry_without_a_mutant_is_an_error_where_its_whole_group_was_run() -> None:
-    entries = [equivalent("if a is b:")]
-    whole = evaluate(GROUP, [mutant("a", "killed")], entries, whole=True)
-    assert not whole.passed
-    assert whole.errors == ("octotui/example/a.py Gate.check: no such mutant: if a is b:",)
-    assert evaluate(GROUP, [mutant("a", "killed")], entries, whole=False).passed
-    elsewhere = [equivalent("if a is b:", file="octotui/elsewhere.py")]
-    assert evaluate(GROUP, [mutant("a", "killed")], elsewhere, whole=True).passed
+def test_a_property_a_method_and_a_default_are_changed_where_they_are_used(
+    made: list[Mutant], module: dict[str, object]
+) -> None:
+    door_class = module["Door"]
+    assert isinstance(door_class, Callable)
+    door = door_class(True)
+    assert not door.closed
+    put_in(one(made, "Door.closed", "return self.opened"), live_functions())
+    assert door.closed
+    with pytest.raises(ValueError, match="closed"):
+        door.enter()
+    put_in(one(made, "Door.enter", "if False:"), live_functions())
+    assert door.enter() is True
+    put_in(one(made, "Door.enter", "def enter(self, *, polite=False):"), live_functions())
+    assert door_class(False).enter.__func__.__kwdefaults__ == {"polite": False}
 
 
-def test_an_entry_whose_mutant_is_killed_is_an_error() -> None:
-    result = evaluate(GROUP, [mutant("b", "killed")], [equivalent("b")], whole=True)
-    assert result.errors == ("octotui/example/a.py Gate.check: not equivalent, killed: b",)
+def test_a_mutant_that_would_not_be_run_is_an_error(made: list[Mutant]) -> None:
+    """The file is not loaded here: what the tests run would not be the mutant."""
+    functions: dict[tuple[str, str, int], list[FunctionType]] = live_functions()
+    with pytest.raises(LookupError):
+        put_in(made[0], functions)
+
+
+def test_an_equivalent_names_its_mutant_wherever_its_line_has_moved(
+    tmp_path: Path, made: list[Mutant]
+) -> None:
+    entry = Equivalent("door.py", "Door.enter", "if self.closed:", "if False:", "For this test.")
+    (found,) = equivalent.match([entry], made)
+    (tmp_path / "door.py").write_text(SOURCE.replace('"""A door."""', '"""A\n    door."""'))
+    moved = mutants(tmp_path, "door.py")
+    (again,) = equivalent.match([entry], moved)
+    assert (made[found].line, moved[again].line) == (15, 16)
 
 
 @pytest.mark.parametrize(
-    ("entry", "problem"),
-    [
-        ('file = "a.py"\nfunction = "f"\nbefore = "x"\nafter = "y"\n', "reason"),
-        (
-            'file = "a.py"\nfunction = "f"\nbefore = "x"\nafter = "y"\nreason = " "\n',
-            "says no reason",
-        ),
-    ],
+    ("field", "value"),
+    [("function", "Door.leave"), ("before", "if self.opened:"), ("file", "gate.py"), ("times", 2)],
 )
-def test_an_entry_without_a_reason_is_refused(tmp_path: Path, entry: str, problem: str) -> None:
-    (tmp_path / "e.toml").write_text(f"[[equivalent]]\n{entry}")
-    with pytest.raises(ValueError, match=problem):
-        load_equivalents(tmp_path / "e.toml")
+def test_an_entry_that_matches_no_mutant_is_an_error(
+    made: list[Mutant], field: str, value: object
+) -> None:
+    entry = {
+        "file": "door.py",
+        "function": "Door.enter",
+        "before": "if self.closed:",
+        "after": "if False:",
+        "reason": "For this test.",
+    }
+    with pytest.raises(BadList, match="matches"):
+        equivalent.match([Equivalent(**entry | {field: value})], made)
 
 
-def test_the_entries_of_the_repository_are_sound(repository: Path) -> None:
-    for entry in load_equivalents():
-        assert any(group.covers(entry.file) for group in GROUPS), entry
-        assert entry.function.rpartition(".")[2] in (repository / entry.file).read_text()
+@pytest.mark.parametrize("reason", ["", "because"])
+def test_an_entry_without_a_reason_is_an_error(tmp_path: Path, reason: str) -> None:
+    listed = tmp_path / "equivalent.toml"
+    listed.write_text(
+        "[[equivalent]]\nfile = 'f'\nfunction = 'g'\nbefore = 'a'\nafter = 'b'\n"
+        f"reason = '{reason}'\n"
+    )
+    with pytest.raises(BadList, match="entry 1"):
+        equivalent.read(listed)
 
 
-def test_a_change_is_found_in_lines() -> None:
-    old = "def f(a):\n    if a:\n        refuse(\n            a,\n        )\n    return a\n"
-    new = "def f(a):\n    if a:\n        pass\n    return a\n"
-    assert difference(old, new) == (2, "refuse(\na,\n)", "pass")
+def test_the_figures_of_a_group() -> None:
+    figures = count({0: "killed", 1: "timeout", 2: "survived", 3: "not run"}, 2)
+    assert figures == Count(killed=2, survived=2, equivalent=2)
+    assert figures.sentence("door") == (
+        "door: 6 mutants: 2 killed, 2 survived, 2 equivalent: 50.0 % of 4"
+    )
+    assert Count(killed=0, survived=0, equivalent=0).share == 100
 
 
-@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
-def test_every_group_has_sources_and_tests(group: Group, repository: Path) -> None:
-    assert all((repository / source).exists() for source in group.sources)
-    tests = selected_tests(group)
-    assert tests
-    assert not [test for test in tests if "test_lab_" in test]
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_pattern_of_a_group_names_files(group: str) -> None:
+    for pattern in (*GROUPS[group].sources, *GROUPS[group].tests):
+        assert expand([pattern]), f"{group}: {pattern}"

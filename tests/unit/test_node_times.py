@@ -11,7 +11,7 @@ from octotui.report.markdown import SET_BACK, render
 from octotui.report.node_times import Span, Times, times_of_plan, times_of_run
 from octotui.upgrade.plan import Plan
 from octotui.view import RunView
-from tests.cockpit_support import begins, view_of
+from tests.cockpit_support import begins, ends, view_of
 
 
 def times_of(view: RunView) -> Times:
@@ -127,6 +127,25 @@ def test_what_nobody_saw_is_not_known() -> None:
     assert around[around.index("gone") - 1 : around.index("gone") + 2] == [
         "migrating", "gone", "migrating",
     ]  # fmt: skip
+
+
+def test_what_nobody_saw_is_not_known_either_where_the_run_goes_another_way() -> None:
+    view = view_of("resumed", begins("starting.start@OCTO1"))
+    step = view.steps["migrating.database@OCTO1"]
+    step.state, step.started, step.ended = "running", view.gaps[0][0] - 60.0, None
+    view.earlier.clear()
+    waits = {"to": "needs_person", "waiting_phase": "migrating", "changed": True}
+    view.apply(Event(view.seq + 1, view.at + 300.0, "r", "run", "state", waits))
+    assert step.state == "interrupted"
+    last = spans(times_of(view), "OCTO1")[-1]
+    assert (last.state, last.begin) == ("unknown", view.gaps[0][0])
+
+
+def test_a_node_that_was_stopped_has_a_picture_though_another_served_all_the_time() -> None:
+    view = view_of("succeeded", ends("stopping.stop@OCTO2"))
+    view.at += 30.0
+    assert view.clocks(view.at).outage is None
+    assert states(times_of(view), "OCTO1") == ["up", "down"]
 
 
 def test_a_stop_that_was_begun_and_not_proved_leaves_the_node_unknown() -> None:
