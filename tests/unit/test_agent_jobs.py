@@ -367,8 +367,9 @@ def test_stage_downloads_once(node: Node, site: tuple[str, list[str]]) -> None:
 def test_stage_keeps_nothing_that_is_not_the_package(
     node: Node, site: tuple[str, list[str]], change: dict[str, Any], why: str
 ) -> None:
-    wanted = {"url": site[0] + change.pop("path", "/a"), "file_name": "x.msi"}
-    job = node.job("a", "stage", **{**wanted, "sha256": SHA256, "size": 7, **change})
+    wanted = {"url": site[0] + change.get("path", "/a"), "file_name": "x.msi"}
+    changes = {name: value for name, value in change.items() if name != "path"}
+    job = node.job("a", "stage", **{**wanted, "sha256": SHA256, "size": 7, **changes})
     assert job["exit_code"] == 1
     assert why in job["result"]["problem"]
     assert list((node.octotui / "packages").glob("*")) == []

@@ -1,0 +1,229 @@
+"""Does every guard of agent.ps1 have a test that fails without it? ``python scripts/mutants_agent.py``.
+
+Makes small faults in ``octotui/windows/agent.ps1``, one at a time (``mutants/making.py`` says which),
+and runs the tests that reach the place against each until one notices: the contract cases and the
+tests of the agent in a real PowerShell. Prints how many were killed, and each survivor with what it
+was and what it became. The exit code is 1 where something survived that is not known to be equivalent.
+
+``--only NAME`` judges the functions whose names hold NAME, ``--list`` judges nothing. Needs
+OCTOTUI_PWSH. ``tests/mutants/agent_equivalent.toml`` lists the faults that change nothing an operator
+could see, each with its reason; an entry that fits no fault any more is an error.
+
+How it is judged: a first run with marks in every block of the script shows which tests reach which
+block (kept in ``.mutants_cache`` until the agent or a test changes). A test that notices is run again
+with the true agent, so that what a fault left behind, or a flaky test, does not count as noticed. A
+fault that makes a test run much longer than usual, a loop without end above all, counts as noticed.
+Of a place that more tests reach than ``--most``, the quickest and those that noticed others nearby
+are run, so the number of killed is rather too low than too high.
+
+What cannot be judged here, because only Windows has it: that msiexec and Octopus.Server.exe take the
+command line as we mean it, rights and owners of files, what a task's logon type and priority do, the
+real share modes (.NET on Linux keeps them with advisory locks, which the tests ask for), whether a
+process is created without a window, .NET Framework's TLS defaults and proxy, the console's code page,
+a mutex of another session, and power cuts (a flush to the disk leaves no trace).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from scripts.mutants.judging import TESTS, Judge, Verdict  # noqa: E402
+from scripts.mutants.making import (  # noqa: E402
+    Extent,
+    Mutant,
+    Script,
+    all_mutants,
+    instrumented,
+    read_script,
+)
+
+AGENT = ROOT / "octotui" / "windows" / "agent.ps1"
+EQUIVALENT = ROOT / "tests" / "mutants" / "agent_equivalent.toml"
+_CACHE = ROOT / ".mutants_cache" / "reached.json"
+_SUPPORT = ("tests/powershell_host.py", "tests/windows_functions.ps1", "tests/lab/contract_*.py")
+#: How much longer than usual a test may take before it counts as one without an end.
+_TIMES, _MORE_SECONDS = 5.0, 6.0
+#: How many of the tests that last noticed a fault of the same function are run first.
+_NOTICED_LATELY = 6
+
+
+class Reach:
+    """Which tests reach which block of the script, and how long each takes."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self.blocks: dict[Extent, list[str]] = defaultdict(list)
+        self.seconds: dict[str, float] = {}
+        self._noticed: dict[str, list[str]] = defaultdict(list)
+
+    def record(self, judge: Judge) -> None:
+        """Runs every test once in the script with marks; asks the cache first."""
+        cache = json.loads(_CACHE.read_text()) if _CACHE.exists() else {}
+        agent = hashlib.sha256(self._script.text.encode()).hexdigest()
+        digests = {file: f"{agent} {_digest(file)}" for file in TESTS if (ROOT / file).exists()}
+        with tempfile.TemporaryDirectory(prefix="mutants-reached-") as name:
+            folder = Path(name)
+            text, names = instrumented(self._script, folder)
+            blocks = {number: block for block, number in names.items()}
+            judge.start(text)
+            for test in judge.tests:
+                digest = digests[test.partition("::")[0]]
+                known = cache.get(test)
+                if known is None or known["digest"] != digest:
+                    known = {"digest": digest, **_reached(judge, text, test, folder)}
+                    cache[test] = known
+                self.seconds[test] = known["seconds"]
+                for number in known["blocks"]:
+                    self.blocks[blocks[number]].append(test)
+        _CACHE.parent.mkdir(exist_ok=True)
+        _CACHE.write_text(json.dumps({test: cache[test] for test in judge.tests}))
+
+    def tests(self, mutant: Mutant, most: int) -> list[str]:
+        """Those to run against a fault, in this order."""
+        block = self._script.block_at(mutant.extent)
+        blocks = [block] if block else self._script.readers(mutant.extent[0])
+        found = {test for block in blocks for test in self.blocks[block]}
+        if not blocks:
+            found = set(self.seconds)
+        lately = [t for t in self._noticed[mutant.function] if t in found][:_NOTICED_LATELY]
+        by_time = sorted(found - set(lately), key=lambda test: self.seconds[test])
+        contract = [test for test in by_time if "test_contract" in test]
+        others = [test for test in by_time if "test_contract" not in test]
+        # The contract's cases see most, the others are quicker: some of both.
+        half = most // 3
+        chosen = [*others[: most - min(half, len(contract))], *contract[:half]]
+        return [*lately, *chosen]
+
+    def noticed(self, mutant: Mutant, test: str) -> None:
+        """Remembers a test that noticed a fault, for the next one in the same function."""
+        tests = self._noticed[mutant.function]
+        if test in tests:
+            tests.remove(test)
+        tests.insert(0, test)
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """After how many seconds a test counts as one without an end."""
+        return {test: _TIMES * seconds + _MORE_SECONDS for test, seconds in self.seconds.items()}
+
+
+def _digest(file: str) -> str:
+    text = b"".join(
+        found.read_bytes()
+        for pattern in (file, *_SUPPORT)
+        for found in sorted(ROOT.glob(pattern))
+        if found.is_file()
+    )
+    return hashlib.sha256(text).hexdigest()
+
+
+def _reached(judge: Judge, text: str, test: str, folder: Path) -> dict[str, object]:
+    for mark in folder.iterdir():
+        mark.rmdir()
+    verdict = judge.judge(text, [test], {})
+    if verdict.noticed:
+        raise SystemExit(f"{test} fails with the agent as it is:\n{verdict.why}")
+    blocks = sorted(mark.name for mark in folder.iterdir())
+    return {"seconds": verdict.seconds[test], "blocks": blocks}
+
+
+def equivalents(mutants: Iterable[Mutant]) -> dict[tuple[str, str, str, str], str]:
+    """The listed equivalent faults with their reasons. An entry that fits no fault ends the run."""
+    listed: dict[tuple[str, str, str, str], str] = {}
+    if EQUIVALENT.exists():
+        for entry in tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["equivalent"]:
+            key = (entry["function"], entry["line"], entry["was"], entry["became"])
+            listed[key] = entry["why"]
+    known = {mutant.key for mutant in mutants}
+    gone = [key for key in listed if key not in known]
+    if gone:
+        lines = "\n".join(f"  {key[0]}: {key[1]}: {key[2]!r} -> {key[3]!r}" for key in gone)
+        raise SystemExit(f"{EQUIVALENT.name} lists what is no fault of agent.ps1 any more:\n{lines}")
+    return listed
+
+
+def verdict_on(judge: Judge, script: Script, mutant: Mutant, reach: Reach, most: int) -> Verdict:
+    """Whether a test notices a fault, and only because of it."""
+    text, tests = mutant.apply(script.text), reach.tests(mutant, most)
+    verdict = judge.judge(text, tests, reach.limits)
+    if not verdict.noticed:
+        return verdict
+    if judge.judge(script.text, [verdict.noticed], reach.limits).noticed:
+        # An earlier fault, or this one, has spoilt the processes: again, with new ones.
+        if judge.judge(script.text, [verdict.noticed], reach.limits, fresh=True).noticed:
+            raise SystemExit(f"{verdict.noticed} fails with the agent as it is")
+        verdict = judge.judge(text, tests, reach.limits, fresh=True)
+    if verdict.noticed:
+        reach.noticed(mutant, verdict.noticed)
+    return verdict
+
+
+def _shown(mutant: Mutant) -> str:
+    def short(text: str) -> str:
+        text = " ".join(text.split())
+        return text if len(text) <= 150 else f"{text[:147]}..."
+
+    became = short(mutant.became) or "(nothing)"
+    place = f"{AGENT.relative_to(ROOT)}:{mutant.line} ({mutant.function})"
+    return f"{place}\n    was     {short(mutant.was)}\n    became  {became}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--only", metavar="NAME", default="", help="functions of that name only")
+    parser.add_argument("--list", action="store_true", help="list the faults, judge none")
+    parser.add_argument("--most", type=int, default=30, help="tests to run against one fault")
+    parser.add_argument("--verbose", action="store_true", help="also say who killed the killed")
+    given = parser.parse_args(arguments)
+    pwsh = os.environ.get("OCTOTUI_PWSH")
+    if not pwsh:
+        raise SystemExit("OCTOTUI_PWSH names no PowerShell: the script's own engine is needed.")
+    script = read_script(Path(pwsh), AGENT)
+    mutants = all_mutants(script)
+    listed = equivalents(mutants)
+    mutants = [m for m in mutants if given.only.lower() in m.function.lower()]
+    if given.list:
+        print("\n".join(map(_shown, mutants)))
+        return 0
+    to_judge = [mutant for mutant in mutants if mutant.key not in listed]
+    killed: list[tuple[Mutant, str]] = []
+    survived: list[Mutant] = []
+    with Judge() as judge:
+        reach = Reach(script)
+        reach.record(judge)
+        for number, mutant in enumerate(to_judge, 1):
+            verdict = verdict_on(judge, script, mutant, reach, given.most)
+            if verdict.noticed:
+                killed.append((mutant, verdict.noticed))
+            else:
+                survived.append(mutant)
+            told = f"{number} of {len(to_judge)}, {len(survived)} survived"
+            print(told, file=sys.stderr, end="\n" if number % 100 == 0 else "\r", flush=True)
+    share = 100 * len(killed) // max(1, len(to_judge))
+    print(
+        f"agent.ps1: {len(mutants)} mutants: {len(killed)} killed, {len(survived)} survived, "
+        f"{len(mutants) - len(to_judge)} equivalent ({share} % of the others)"
+    )
+    for mutant in survived:
+        print(_shown(mutant))
+    if given.verbose:
+        for mutant, test in killed:
+            print(f"{_shown(mutant)}\n    killed by {test}")
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
