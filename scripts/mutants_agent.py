@@ -10,9 +10,9 @@ OCTOTUI_PWSH. ``tests/mutants/agent_equivalent.toml`` lists the faults that chan
 could see, each with its reason; an entry that fits no fault any more is an error.
 
 How it is judged: a first run with marks in every block of the script shows which tests reach which
-block (kept in ``.mutants_cache`` until the agent or a test changes). A test that notices is run again
-with the true agent, so that what a fault left behind, or a flaky test, does not count as noticed. A
-fault that makes a test run much longer than usual, a loop without end above all, counts as noticed.
+block (kept in ``.mutants_cache`` until the agent or a test changes). Tests that noticed are soon run
+again with the true agent: where one fails then too, because of what a fault left behind, the last
+faults are judged anew. A fault that makes a test run much longer than usual, a loop without end above all, counts as noticed.
 Of a place that more tests reach than ``--most``, the quickest and those that noticed others nearby
 are run, so the number of killed is rather too low than too high.
 
@@ -57,6 +57,8 @@ _SUPPORT = ("tests/powershell_host.py", "tests/windows_functions.ps1", "tests/la
 _TIMES, _MORE_SECONDS = 5.0, 6.0
 #: How many of the tests that last noticed a fault of the same function are run first.
 _NOTICED_LATELY = 6
+#: After how many noticed faults the tests that noticed are run with the true agent.
+_CONFIRMED_TOGETHER = 12
 
 
 class Reach:
@@ -150,24 +152,57 @@ def equivalents(mutants: Iterable[Mutant]) -> dict[tuple[str, str, str, str], st
     gone = [key for key in listed if key not in known]
     if gone:
         lines = "\n".join(f"  {key[0]}: {key[1]}: {key[2]!r} -> {key[3]!r}" for key in gone)
-        raise SystemExit(f"{EQUIVALENT.name} lists what is no fault of agent.ps1 any more:\n{lines}")
+        raise SystemExit(
+            f"{EQUIVALENT.name} lists what is no fault of agent.ps1 any more:\n{lines}"
+        )
     return listed
 
 
-def verdict_on(judge: Judge, script: Script, mutant: Mutant, reach: Reach, most: int) -> Verdict:
-    """Whether a test notices a fault, and only because of it."""
-    text, tests = mutant.apply(script.text), reach.tests(mutant, most)
-    verdict = judge.judge(text, tests, reach.limits)
-    if not verdict.noticed:
-        return verdict
-    if judge.judge(script.text, [verdict.noticed], reach.limits).noticed:
-        # An earlier fault, or this one, has spoilt the processes: again, with new ones.
-        if judge.judge(script.text, [verdict.noticed], reach.limits, fresh=True).noticed:
-            raise SystemExit(f"{verdict.noticed} fails with the agent as it is")
-        verdict = judge.judge(text, tests, reach.limits, fresh=True)
-    if verdict.noticed:
-        reach.noticed(mutant, verdict.noticed)
-    return verdict
+class Judgement:
+    """Judges one fault after another; ``killed`` (with the test that noticed) and ``survived``."""
+
+    def __init__(self, judge: Judge, script: Script, reach: Reach, most: int) -> None:
+        self._judge = judge
+        self._script = script
+        self._reach = reach
+        self._most = most
+        self._unconfirmed: list[tuple[Mutant, str]] = []
+        self.killed: list[tuple[Mutant, str]] = []
+        self.survived: list[Mutant] = []
+
+    def on(self, mutant: Mutant) -> None:
+        """Judges one."""
+        verdict = self._verdict(mutant)
+        if not verdict.noticed:
+            self.survived.append(mutant)
+            return
+        self._reach.noticed(mutant, verdict.noticed)
+        self._unconfirmed.append((mutant, verdict.noticed))
+        if len(self._unconfirmed) >= _CONFIRMED_TOGETHER:
+            self.confirm()
+
+    def confirm(self) -> None:
+        """Runs what noticed with the true agent: where that fails too, its fault is judged anew."""
+        unconfirmed, self._unconfirmed = self._unconfirmed, []
+        if not any(self._fails({test}) for test in {test for _, test in unconfirmed}):
+            self.killed += unconfirmed
+            return
+        for mutant, _ in unconfirmed:
+            verdict = self._verdict(mutant, fresh=True)
+            if verdict.noticed and self._fails({verdict.noticed}, fresh=True):
+                raise SystemExit(f"{verdict.noticed} fails with the agent as it is")
+            if verdict.noticed:
+                self.killed.append((mutant, verdict.noticed))
+            else:
+                self.survived.append(mutant)
+
+    def _verdict(self, mutant: Mutant, *, fresh: bool = False) -> Verdict:
+        text, tests = mutant.apply(self._script.text), self._reach.tests(mutant, self._most)
+        return self._judge.judge(text, tests, self._reach.limits, fresh=fresh)
+
+    def _fails(self, tests: set[str], *, fresh: bool = False) -> bool:
+        limits = self._reach.limits
+        return bool(self._judge.judge(self._script.text, list(tests), limits, fresh=fresh).noticed)
 
 
 def _shown(mutant: Mutant) -> str:
@@ -199,19 +234,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(map(_shown, mutants)))
         return 0
     to_judge = [mutant for mutant in mutants if mutant.key not in listed]
-    killed: list[tuple[Mutant, str]] = []
-    survived: list[Mutant] = []
     with Judge() as judge:
         reach = Reach(script)
         reach.record(judge)
+        judgement = Judgement(judge, script, reach, given.most)
         for number, mutant in enumerate(to_judge, 1):
-            verdict = verdict_on(judge, script, mutant, reach, given.most)
-            if verdict.noticed:
-                killed.append((mutant, verdict.noticed))
-            else:
-                survived.append(mutant)
-            told = f"{number} of {len(to_judge)}, {len(survived)} survived"
+            judgement.on(mutant)
+            told = f"{number} of {len(to_judge)}, {len(judgement.survived)} survived"
             print(told, file=sys.stderr, end="\n" if number % 100 == 0 else "\r", flush=True)
+        judgement.confirm()
+    killed, survived = judgement.killed, judgement.survived
     share = 100 * len(killed) // max(1, len(to_judge))
     print(
         f"agent.ps1: {len(mutants)} mutants: {len(killed)} killed, {len(survived)} survived, "

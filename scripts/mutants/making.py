@@ -339,7 +339,11 @@ def _command(script: Script, node: Node) -> Iterator[tuple[Extent, str]]:
             last = index + 1
         yield (elements[index - 1][1], elements[last][1]), ""
     callee = next((f for f in script.functions if f["name"] == node["name"]), None)
-    if callee is not None and "CommandParameter" not in kinds and "@" not in script.of(elements[-1]):
+    if (
+        callee is not None
+        and "CommandParameter" not in kinds
+        and "@" not in script.of(elements[-1])
+    ):
         parameters = callee["parameters"]
         given = len(elements) - 1
         optional = [p for p in parameters if p["optional"]]
@@ -384,7 +388,7 @@ def _text(script: Script, node: Node) -> Iterator[tuple[Extent, str]]:
     options: re.Pattern[str] | None = None
     if re.match(r"(BACKUP|RESTORE) ", inside):
         options = _OPTION
-    elif _COMMAND_LINE.search(inside) and " " in inside:
+    elif _COMMAND_LINE.search(re.sub(r"\$\(.*\)", "", inside)) and " " in inside:
         options = _WORD
     if options is not None:
         for word in options.finditer(inside):
