@@ -10,7 +10,7 @@ OCTOTUI_PWSH. ``tests/mutants/agent_equivalent.toml`` lists the faults that chan
 could see, each with its reason; an entry that fits no fault any more is an error.
 
 How it is judged: a first run with marks in every block of the script shows which tests reach which
-block (kept in ``.mutants_cache`` until the agent or a test changes). Tests that noticed are soon run
+block (kept in ``.mutants_cache`` until a file of tests changes). Tests that noticed are soon run
 again with the true agent: where one fails then too, because of what a fault left behind, the last
 faults are judged anew. A fault that makes a test run much longer than usual, a loop without end above all, counts as noticed.
 Of a place that more tests reach than ``--most``, the quickest and those that noticed others nearby
@@ -52,7 +52,6 @@ from scripts.mutants.making import (  # noqa: E402
 AGENT = ROOT / "octotui" / "windows" / "agent.ps1"
 EQUIVALENT = ROOT / "tests" / "mutants" / "agent_equivalent.toml"
 _CACHE = ROOT / ".mutants_cache" / "reached.json"
-_SUPPORT = ("tests/powershell_host.py", "tests/windows_functions.ps1", "tests/lab/contract_*.py")
 #: How much longer than usual a test may take before it counts as one without an end.
 _TIMES, _MORE_SECONDS = 5.0, 6.0
 #: How many of the tests that last noticed a fault of the same function are run first.
@@ -71,24 +70,35 @@ class Reach:
         self._noticed: dict[str, list[str]] = defaultdict(list)
 
     def record(self, judge: Judge) -> None:
-        """Runs every test once in the script with marks; asks the cache first."""
+        """Runs every test once in the script with marks; asks the cache first.
+
+        Of a function that changed since, every block counts as reached by what reached one of them.
+        """
         cache = json.loads(_CACHE.read_text()) if _CACHE.exists() else {}
-        agent = hashlib.sha256(self._script.text.encode()).hexdigest()
-        digests = {file: f"{agent} {_digest(file)}" for file in TESTS if (ROOT / file).exists()}
+        digests = {file: _digest(file) for file in TESTS if (ROOT / file).exists()}
+        functions = self._script.blocks_by_function()
         with tempfile.TemporaryDirectory(prefix="mutants-reached-") as name:
             folder = Path(name)
             text, names = instrumented(self._script, folder)
-            blocks = {number: block for block, number in names.items()}
             judge.start(text)
-            for test in judge.tests:
+            for number, test in enumerate(judge.tests, 1):
                 digest = digests[test.partition("::")[0]]
                 known = cache.get(test)
                 if known is None or known["digest"] != digest:
-                    known = {"digest": digest, **_reached(judge, text, test, folder)}
+                    _progress(f"what reaches what: test {number} of {len(judge.tests)}")
+                    seconds, marks = _reached(judge, text, test, folder)
+                    known = {"digest": digest, "seconds": seconds, "functions": {}}
+                    for function, (version, blocks) in functions.items():
+                        at = [n for n, block in enumerate(blocks) if names[block] in marks]
+                        if at:
+                            known["functions"][function] = [version, at]
                     cache[test] = known
                 self.seconds[test] = known["seconds"]
-                for number in known["blocks"]:
-                    self.blocks[blocks[number]].append(test)
+                for function, (version, at) in known["functions"].items():
+                    now, blocks = functions.get(function, ("", []))
+                    reached = [blocks[n] for n in at] if version == now else blocks
+                    for block in reached:
+                        self.blocks[block].append(test)
         _CACHE.parent.mkdir(exist_ok=True)
         _CACHE.write_text(json.dumps({test: cache[test] for test in judge.tests}))
 
@@ -122,23 +132,20 @@ class Reach:
 
 
 def _digest(file: str) -> str:
-    text = b"".join(
-        found.read_bytes()
-        for pattern in (file, *_SUPPORT)
-        for found in sorted(ROOT.glob(pattern))
-        if found.is_file()
-    )
-    return hashlib.sha256(text).hexdigest()
+    return hashlib.sha256((ROOT / file).read_bytes()).hexdigest()
 
 
-def _reached(judge: Judge, text: str, test: str, folder: Path) -> dict[str, object]:
+def _reached(judge: Judge, text: str, test: str, folder: Path) -> tuple[float, set[str]]:
     for mark in folder.iterdir():
         mark.rmdir()
     verdict = judge.judge(text, [test], {})
     if verdict.noticed:
         raise SystemExit(f"{test} fails with the agent as it is:\n{verdict.why}")
-    blocks = sorted(mark.name for mark in folder.iterdir())
-    return {"seconds": verdict.seconds[test], "blocks": blocks}
+    return verdict.seconds[test], {mark.name for mark in folder.iterdir()}
+
+
+def _progress(text: str) -> None:
+    print(f"{text:<60}", file=sys.stderr, end="\r", flush=True)
 
 
 def equivalents(mutants: Iterable[Mutant]) -> dict[tuple[str, str, str, str], str]:
@@ -175,6 +182,7 @@ class Judgement:
         verdict = self._verdict(mutant)
         if not verdict.noticed:
             self.survived.append(mutant)
+            print(f"survived: {_shown(mutant)}", file=sys.stderr, flush=True)
             return
         self._reach.noticed(mutant, verdict.noticed)
         self._unconfirmed.append((mutant, verdict.noticed))
@@ -220,6 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--only", metavar="NAME", default="", help="functions of that name only")
     parser.add_argument("--list", action="store_true", help="list the faults, judge none")
+    parser.add_argument("--part", default="1/1", help="judge a part only: 2/5 is the second fifth")
     parser.add_argument("--most", type=int, default=30, help="tests to run against one fault")
     parser.add_argument("--verbose", action="store_true", help="also say who killed the killed")
     given = parser.parse_args(arguments)
@@ -230,6 +239,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     mutants = all_mutants(script)
     listed = equivalents(mutants)
     mutants = [m for m in mutants if given.only.lower() in m.function.lower()]
+    part, parts = map(int, given.part.split("/"))
+    mutants = mutants[part - 1 :: parts]
     if given.list:
         print("\n".join(map(_shown, mutants)))
         return 0
@@ -240,8 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         judgement = Judgement(judge, script, reach, given.most)
         for number, mutant in enumerate(to_judge, 1):
             judgement.on(mutant)
-            told = f"{number} of {len(to_judge)}, {len(judgement.survived)} survived"
-            print(told, file=sys.stderr, end="\n" if number % 100 == 0 else "\r", flush=True)
+            _progress(f"{number} of {len(to_judge)}, {len(judgement.survived)} survived")
         judgement.confirm()
     killed, survived = judgement.killed, judgement.survived
     share = 100 * len(killed) // max(1, len(to_judge))

@@ -8,6 +8,7 @@ only a person reads, which other tests hold.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -114,6 +115,16 @@ class Script:
         """The innermost block of statements around an extent; None for the script's own level."""
         around = [b for b in self.blocks if b[0] <= extent[0] and extent[1] <= b[1]]
         return min(around, key=lambda b: b[1] - b[0], default=None)
+
+    def blocks_by_function(self) -> dict[str, tuple[str, list[Extent]]]:
+        """Each function's blocks in order, with a digest that changes with its text."""
+        found: dict[str, tuple[str, list[Extent]]] = {}
+        for function in self.functions:
+            begin, end = function["extent"]
+            digest = hashlib.sha256(self.text[begin:end].encode()).hexdigest()
+            blocks = sorted(b for b in self.blocks if begin <= b[0] and b[1] <= end)
+            found[str(function["name"])] = (digest, blocks)
+        return found
 
     def readers(self, position: int) -> list[Extent]:
         """The blocks that read the variable which the script assigns there, at its own level."""

@@ -92,7 +92,8 @@ def test_a_job_runs_in_a_task_of_the_identity(
 ) -> None:
     start(node, run_as=run_as)
     task = node.read("registered").strip()
-    assert task.startswith(f"\\octotui\\run.stop.1|{registered}|00:00:00 4|")
+    assert task.startswith(f"\\octotui\\run.stop.1|{registered}|00:00:00 4 True True|")
+    assert "powershell.exe|-NoProfile -NonInteractive " in task
     assert task.endswith(f'-ExecutionPolicy Bypass -File "{AGENT}" job-run run.stop.1')
     assert node.read("unregistered") == "\\octotui\\run.stop.1\n"
     kept = b"".join(f.read_bytes() for f in node.octotui.rglob("*") if f.is_file())
