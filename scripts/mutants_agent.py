@@ -1,26 +1,33 @@
-"""Does every guard of agent.ps1 have a test that fails without it? ``python scripts/mutants_agent.py``.
+"""Does every guard of agent.ps1 have a test that fails without it?
 
-Makes small faults in ``octotui/windows/agent.ps1``, one at a time (``mutants/making.py`` says which),
-and runs the tests that reach the place against each until one notices: the contract cases and the
-tests of the agent in a real PowerShell. Prints how many were killed, and each survivor with what it
-was and what it became. The exit code is 1 where something survived that is not known to be equivalent.
+Makes small faults (mutants) in ``octotui/windows/agent.ps1``, one at a time, and runs the tests
+that reach the place against each until one notices: the contract cases and the tests of the agent
+in a real PowerShell. ``mutants/making.py`` says which faults. Prints how many were killed, and
+each survivor with what it was and what it became. The exit code is 1 where one survived that is
+not listed as equivalent.
 
-``--only NAME`` judges the functions whose names hold NAME, ``--list`` judges nothing. Needs
-OCTOTUI_PWSH. ``tests/mutants/agent_equivalent.toml`` lists the faults that change nothing an operator
-could see, each with its reason; an entry that fits no fault any more is an error.
+    python scripts/mutants_agent.py [--only NAME] [--list] [--part K/N] [--most N] [--verbose]
 
-How it is judged: a first run with marks in every block of the script shows which tests reach which
+``--only`` takes the functions whose names hold NAME, ``--list`` judges nothing, ``--part 2/5``
+judges every fifth mutant from the second on. Needs OCTOTUI_PWSH.
+``tests/mutants/agent_equivalent.toml`` lists the mutants that change nothing an operator could
+see, each with its reason; an entry that fits no mutant any more is an error.
+
+How it judges: a first run with marks in every block of the script shows which tests reach which
 block (kept in ``.mutants_cache`` until a file of tests changes). Tests that noticed are soon run
-again with the true agent: where one fails then too, because of what a fault left behind, the last
-faults are judged anew. A fault that makes a test run much longer than usual, a loop without end above all, counts as noticed.
-Of a place that more tests reach than ``--most``, the quickest and those that noticed others nearby
-are run, so the number of killed is rather too low than too high.
+again with the true agent: where one fails then too, because of what a mutant left behind, the
+last mutants are judged anew. A mutant with which a test takes much longer than usual, above all
+one that loops for ever, counts as killed. Of a place that more tests reach than ``--most``, the
+quickest and those that noticed others nearby are run, so the number of killed is rather too low
+than too high.
 
-What cannot be judged here, because only Windows has it: that msiexec and Octopus.Server.exe take the
-command line as we mean it, rights and owners of files, what a task's logon type and priority do, the
-real share modes (.NET on Linux keeps them with advisory locks, which the tests ask for), whether a
-process is created without a window, .NET Framework's TLS defaults and proxy, the console's code page,
-a mutex of another session, and power cuts (a flush to the disk leaves no trace).
+What cannot be judged here, because only Windows has it: whether msiexec and Octopus.Server.exe
+take the command line as we mean it; rights and owners of files; what the logon type, priority and
+limits of a task do; how files are shared (.NET on Linux only keeps writers off while a file is
+open at all, which the tests do ask for); whether a window appears; .NET Framework's TLS defaults
+and proxy; the console's code page; mutexes of other sessions; whether a flush reaches the disk
+before a power cut; whether messages of SQL Server come while a statement runs; and limits of a
+minute or more.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Runs tests against one version of agent.ps1 after another, in one process that keeps its PowerShell.
+"""Runs tests against many versions of agent.ps1 in one process, which keeps its PowerShell.
 
-Starting pytest and a PowerShell costs seconds, most tests of the agent some hundredths of one. So
-``Worker`` is a pytest plugin in a process of its own: it collects the tests once, then runs those it is
-asked for. ``Judge`` is the other end; it replaces a worker whose test does not come to an end.
+Starting pytest and a PowerShell costs seconds, most tests of the agent some tenths of one. So
+``Worker`` is a pytest plugin in a process of its own: it collects the tests once, then runs those
+it is asked for. ``Judge`` is the other end; it replaces a worker whose test does not end.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Worker:
         self._answers = channel.makefile("w", encoding="utf-8")
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Puts the version to judge in the place of the agent before a test module takes its name."""
+        """Puts the version to judge in the agent's place, before a test module is imported."""
         import tests.lab.contract_support
         import tests.powershell_host
 
@@ -206,7 +206,7 @@ class Judge:
 
 
 def _with_descendants(process_id: int) -> list[int]:
-    """A process and all that it started, the latter also where they began a session of their own."""
+    """A process and all that it started, also what began a session of its own."""
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):

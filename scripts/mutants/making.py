@@ -1,9 +1,9 @@
 """Makes small faults in a PowerShell script, one at a time, from the engine's own syntax tree.
 
-A fault is what a tired person does to a line: a condition that no longer decides, a comparison that is
-off by one, a check that is gone, a step before the other. Left out is what another fault covers
-(a condition's own comparison is not negated, since the condition is forced both ways), and texts that
-only a person reads, which other tests hold.
+A fault is a small mistake in one place: a condition that no longer decides, a comparison that is
+off by one, a check that is gone, two steps in the wrong order. Left out is what another fault
+covers (a condition's own comparison is not negated, since the condition is forced both ways), and
+messages.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class Script:
 
 def read_script(pwsh: Path, file: Path) -> Script:
     """Asks the engine for the script's syntax. Raises CalledProcessError where it has errors."""
-    command = [pwsh, "-NoProfile", "-NonInteractive", "-File", _SYNTAX, file]
+    command = [str(pwsh), "-NoProfile", "-NonInteractive", "-File", str(_SYNTAX), str(file)]
     printed = subprocess.run(command, capture_output=True, check=True, encoding="utf-8").stdout
     return Script(file.read_text(encoding="ascii"), json.loads(printed))
 
@@ -226,7 +226,7 @@ def _binary(script: Script, node: Node) -> Iterator[tuple[Extent, str]]:
 
 
 def _unary(script: Script, node: Node) -> Iterator[tuple[Extent, str]]:
-    if node["token"] == "Not" and not _is_condition(script, node):
+    if node["operation"] == "Not" and not _is_condition(script, node):
         yield _pair(node["extent"]), script.of(_pair(node["child"]))
 
 

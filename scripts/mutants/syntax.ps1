@@ -29,7 +29,7 @@ $nodes = foreach ($node in $ast.FindAll({ $true }, $true)) {
             $told.text = [bool]($node.Right -is [System.Management.Automation.Language.StringConstantExpressionAst] -or $node.Left -is [System.Management.Automation.Language.StringConstantExpressionAst])
         }
         'UnaryExpression' {
-            $told.token = [string]$node.TokenKind
+            $told.operation = [string]$node.TokenKind
             $told.child = Get-Extent $node.Child
         }
         'ConstantExpression' { $told.number = $node.Value }

@@ -1,7 +1,7 @@
-"""Each guard of the agent, with the fault of Windows, of a program or of a person it is there for.
+"""Each guard of the agent, with the fault of Windows or of a program that it is there for.
 
-What is asked for is what an operator would see: what was started, stopped or installed, what is still
-disabled, and what the agent says of it.
+Asserted is what an operator would see: what was started, stopped or installed, what is still
+disabled, and what the agent answers.
 """
 
 from __future__ import annotations
