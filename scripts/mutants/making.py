@@ -221,7 +221,8 @@ def _binary(script: Script, node: Node) -> Iterator[tuple[Extent, str]]:
     operator = script.of(extent).lower()
     if operator in _CLOSE:
         yield extent, _CLOSE[operator]
-    if operator in _NAMED_CLOSELY and not _is_condition(script, node):
+    joins = operator in ("-and", "-or")
+    if operator in _NAMED_CLOSELY and (joins or not _is_condition(script, node)):
         yield extent, _NAMED_CLOSELY[operator]
 
 

@@ -11,8 +11,10 @@ $tokens = $null
 $problems = $null
 $ast = [System.Management.Automation.Language.Parser]::ParseFile($Path, [ref]$tokens, [ref]$problems)
 if ($problems.Count) { throw "$Path cannot be parsed: $($problems[0].Message)" }
+$unused = @('CommandExpression', 'TypeExpression', 'TypeConstraint', 'ParenExpression', 'ConvertExpression', 'ArrayExpression', 'IndexExpression', 'Parameter', 'ScriptBlock', 'CommandParameter')
 $nodes = foreach ($node in $ast.FindAll({ $true }, $true)) {
     $kind = Get-Kind $node
+    if ($unused -contains $kind -or ($kind -eq 'StringConstantExpression' -and $node.StringConstantType -eq 'BareWord')) { continue }
     $told = @{ kind = $kind; extent = Get-Extent $node; parent = ''; parent_extent = @(0, 0) }
     if ($node.Parent) {
         $told.parent = Get-Kind $node.Parent
