@@ -42,6 +42,8 @@ function Get-CimInstance {
         }
         'Win32_Process' {
             if ($Filter -like 'ProcessId*') {
+                $ending = Get-WorldText 'ends-meanwhile'
+                if ($ending) { [System.IO.File]::WriteAllText((Join-Path $ending 'end.json'), '{"exit_code": 0, "result": {"problem": ""}}') }
                 $id = [int]($Filter -split ' ')[2]
                 if (Test-Path (Join-Path $env:WORLD "process-$id")) {
                     [pscustomobject]@{ ProcessId = [uint32]$id; CreationDate = [DateTimeOffset]::FromUnixTimeSeconds(1000).LocalDateTime }
@@ -59,6 +61,7 @@ function Get-CimInstance {
             [pscustomobject]@{ Name = '/'; DriveLetter = 'C:'; FreeSpace = [uint64]5000; Capacity = [uint64]9000 }
             [pscustomobject]@{ Name = (Join-Path $env:ProgramData ''); DriveLetter = $null; FreeSpace = [uint64]100; Capacity = [uint64]200 }
             [pscustomobject]@{ Name = '/media/empty'; DriveLetter = 'D:'; FreeSpace = $null; Capacity = $null }
+            [pscustomobject]@{ Name = $null; DriveLetter = $null; FreeSpace = [uint64]1; Capacity = [uint64]2 }
         }
     }
 }
@@ -67,21 +70,25 @@ function Get-ScheduledTask {
     [CmdletBinding()]
     param([string]$TaskName, [string]$TaskPath)
     foreach ($file in @(Get-ChildItem (Join-Path $env:WORLD 'tasks') -File | Where-Object { $_.Name -like $TaskName })) {
-        [pscustomobject]@{ TaskName = $file.Name; TaskPath = $(if ($file.Name -like '* elsewhere') { '\Theirs\' } else { '\' }); Settings = [pscustomobject]@{ Enabled = (Get-WorldText "tasks/$($file.Name)") -eq 'true' } }
+        [pscustomobject]@{ TaskName = $file.Name -replace ' elsewhere$'; TaskPath = $(if ($file.Name -like '* elsewhere') { '\Theirs\' } else { '\' }); Settings = [pscustomobject]@{ Enabled = (Get-WorldText "tasks/$($file.Name)") -eq 'true' } }
     }
 }
-function Enable-ScheduledTask {
-    param([string]$TaskPath, [string]$TaskName)
-    if (Get-WorldText 'tasks-deny') { throw [System.UnauthorizedAccessException]::new('Access is denied.') }
+# Without a path it takes every task of that name, in whatever folder.
+function Set-WorldTask([string]$TaskPath, [string]$TaskName, [string]$Enabled) {
+    switch (Get-WorldText 'tasks-deny') {
+        '' { }
+        'com' { throw [System.Runtime.InteropServices.COMException]::new('Access is denied.', -2147024891) }
+        'broken' { throw [System.Runtime.InteropServices.COMException]::new('The service is stopped.', -2147024890) }
+        default { throw [System.UnauthorizedAccessException]::new('Access is denied.') }
+    }
     if (Get-WorldText 'tasks-lie') { return }
-    Set-WorldText "tasks/$TaskName" 'true'
+    Set-WorldText "tasks/$TaskName" $Enabled
+    $elsewhere = "tasks/$TaskName elsewhere"
+    if (-not $TaskPath -and (Get-WorldText $elsewhere)) { Set-WorldText $elsewhere $Enabled }
 }
-function Disable-ScheduledTask {
-    param([string]$TaskPath, [string]$TaskName)
-    if (Get-WorldText 'tasks-deny') { throw [System.UnauthorizedAccessException]::new('Access is denied.') }
-    if (Get-WorldText 'tasks-lie') { return }
-    Set-WorldText "tasks/$TaskName" 'false'
-}
+function Enable-ScheduledTask { param([string]$TaskPath, [string]$TaskName) Set-WorldTask $TaskPath $TaskName 'true' }
+function Disable-ScheduledTask { param([string]$TaskPath, [string]$TaskName) Set-WorldTask $TaskPath $TaskName 'false' }
+function Test-WorldTask([string]$Name) { return @((Get-WorldText 'registered') -split "`n" | Where-Object { $_.StartsWith("$Name|") }).Count -gt 0 }
 function New-ScheduledTaskAction { param([string]$Execute, [string]$Argument) @{ Execute = $Execute; Argument = $Argument } }
 function New-ScheduledTaskPrincipal { param([string]$UserId, [string]$LogonType, [string]$RunLevel) "$UserId $LogonType $RunLevel" }
 function New-ScheduledTaskSettingsSet { param([switch]$AllowStartIfOnBatteries, [switch]$DontStopIfGoingOnBatteries, [timespan]$ExecutionTimeLimit, [int]$Priority) "$ExecutionTimeLimit $Priority $AllowStartIfOnBatteries $DontStopIfGoingOnBatteries" }
@@ -92,19 +99,26 @@ function Register-ScheduledTask {
 }
 function Start-ScheduledTask {
     param([string]$TaskPath, [string]$TaskName)
+    if (-not (Test-WorldTask "$TaskPath$TaskName")) { throw 'The system cannot find the file specified.' }
     switch (Get-WorldText 'task-mode') {
         'never' { }
         'process' { Start-Process -FilePath $env:PWSH -ArgumentList "-NoProfile -File `"$PSCommandPath`" job `"$env:AGENT`" $TaskName" }
         default { & $env:AGENT 'job-run' $TaskName }
     }
 }
-function Get-ScheduledTaskInfo { param([string]$TaskPath, [string]$TaskName) [pscustomobject]@{ LastTaskResult = 267011 } }
+function Get-ScheduledTaskInfo {
+    param([string]$TaskPath, [string]$TaskName)
+    if (-not (Test-WorldTask "$TaskPath$TaskName")) { throw 'The system cannot find the file specified.' }
+    $late = Get-WorldText 'begins-late'
+    if ($late) { [System.IO.File]::WriteAllText((Join-Path $late 'process.json'), '{"process_id": 4000077, "started": 1000}') }
+    [pscustomobject]@{ LastTaskResult = 267011 }
+}
 function Unregister-ScheduledTask {
     [CmdletBinding(SupportsShouldProcess)]
     param([string]$TaskPath, [string]$TaskName)
     # Asks, and fails where nobody can answer; so does one that is not there.
     if ($ConfirmPreference -ne 'None' -and -not $PSBoundParameters.ContainsKey('Confirm')) { throw 'Windows PowerShell is in NonInteractive mode.' }
-    if ("$TaskPath$TaskName|" -notin @((Get-WorldText 'registered') -split "`n" | ForEach-Object { ($_ -split '(?<=\|)')[0] })) { Write-Error "No task $TaskName found." }
+    if (-not (Test-WorldTask "$TaskPath$TaskName")) { Write-Error "No task $TaskName found." }
     Add-WorldLine 'unregistered' "$TaskPath$TaskName"
 }
 
@@ -118,6 +132,7 @@ function New-Item {
         $null = [System.IO.Directory]::CreateDirectory($folder)
         [System.IO.File]::WriteAllText((Join-Path $folder 'job.json'), '{"kind": "stop", "parameters": {}}')
         [System.IO.File]::WriteAllText((Join-Path $folder 'end.json'), '{"exit_code": 7, "result": {"problem": "of the other"}}')
+        [System.IO.File]::WriteAllText((Join-Path $folder 'output.txt'), 'said')
     }
 }
 
@@ -202,7 +217,8 @@ function New-Object {
             $errors = @([pscustomobject]@{ Message = '5 percent processed.'; Class = 10 })
             $of = Get-WorldText 'sql-error-of'
             if ($this.CommandText -match "DISK = N'(/.+?)'" -and (Test-Path (Split-Path -Parent $Matches[1]))) { [System.IO.File]::WriteAllText($Matches[1], 'backup') }
-            if ((Get-WorldText 'sql-error') -and $this.CommandText.StartsWith($of)) { $errors += [pscustomobject]@{ Message = Get-WorldText 'sql-error'; Class = 16 } }
+            if ((Get-WorldText 'sql-error') -and $this.CommandText.StartsWith($of)) { $errors += [pscustomobject]@{ Message = Get-WorldText 'sql-error'; Class = 11 } }
+            if (-not $this.Connection.FireInfoMessageEventOnUserErrors -and $errors.Count -gt 1) { throw $errors[1].Message }
             foreach ($handler in $this.Connection.Handlers) { & $handler $this.Connection ([pscustomobject]@{ Errors = $errors }) }
             -1
         }

@@ -68,6 +68,11 @@ def status(node: Node, job_id: str, offset: int = 0, wait: float = 0) -> dict[st
     return answer
 
 
+def assert_free(file: Path) -> None:
+    """Nobody has the file open any more."""
+    subprocess.run(["flock", "--nonblock", "--exclusive", file, "true"], check=True)
+
+
 # -- exit codes --------------------------------------------------------------------------------
 
 
@@ -76,14 +81,17 @@ def test_a_migrator_that_takes_long_is_waited_for_and_its_own_code_told(node: No
     program(
         node,
         """cat > "$WORLD/stdin"
-        sleep 0.4
+        sleep 1.2
+        echo said
+        exec >&- 2>&-
+        sleep 0.3
         echo > "$WORLD/migrated"
         exit 3""",
     )
     job = node.job("d", "database-upgrade", **INSTANCE)
     assert node.read("migrated")
     assert (job["exit_code"], job["result"]["problem"]) == (3, "the database upgrade ended with 3")
-    assert node.read("stdin") == ""
+    assert (node.read("stdin"), job["output"]) == ("", "said\n")
 
 
 def test_a_database_upgrade_that_succeeded_has_no_problem(node: Node) -> None:
@@ -139,6 +147,29 @@ def test_a_configuration_of_a_program_that_failed_is_not_used(node: Node) -> Non
     assert "show-configuration ended with 4" in error["message"]
 
 
+def test_a_configuration_is_asked_for_as_json(node: Node) -> None:
+    assert node.call("facts").answer["ok"]
+    assert node.read("octopus-calls") == (
+        "show-configuration --instance=OctopusServer --format=json --noconsolelogging --console\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("} {", "show-configuration ended with 0"), ("none", "show-configuration ended with 0")],
+)
+def test_what_is_no_configuration_is_told_so(node: Node, text: str, message: str) -> None:
+    program(node, f"echo '{text}'")
+    assert node.call("facts").error["message"].endswith(message)
+
+
+def test_a_configuration_is_what_is_on_standard_output(node: Node) -> None:
+    text = json.dumps({"Octopus.Home": "/h", CONNECTION: "Server=s;Database=d"})
+    program(node, f"echo '{{ noise' >&2\necho '{text}'\necho '}} noise' >&2")
+    (instance,) = node.call("facts").result["instances"]
+    assert (instance["home"], instance["database_name"]) == ("/h", "d")
+
+
 # -- parking -----------------------------------------------------------------------------------
 
 
@@ -162,6 +193,14 @@ def test_a_start_that_could_not_be_disabled_is_no_parked_node(
     )
     assert node.read("services/OctopusDeploy/start_type") == "disabled"
     assert node.read(WATCHDOG) == "false"
+
+
+@pytest.mark.parametrize(
+    ("denied", "code"), [("com", "not-elevated"), ("yes", "not-elevated"), ("broken", "failed")]
+)
+def test_missing_rights_are_told_as_such(node: Node, denied: str, code: str) -> None:
+    node.write("tasks-deny", denied)
+    assert node.call("park").error["code"] == code
 
 
 @pytest.mark.parametrize("denied", ["sc-denies", "sc-fails", "tasks-deny", "sc-lies", "tasks-lie"])
@@ -202,10 +241,13 @@ def test_a_start_type_that_is_right_is_not_written_again(node: Node) -> None:
 
 
 def test_only_the_watchdogs_of_octopus_are_touched(node: Node) -> None:
-    node.task("Octopus Watchdog elsewhere", enabled=True)
+    node.task("Octopus Watchdog OctopusServer elsewhere", enabled=True)
     parked = node.call("park").result
     assert [task["name"] for task in parked["watchdog"]] == ["Octopus Watchdog OctopusServer"]
-    assert node.read("tasks/Octopus Watchdog elsewhere") == "true"
+    assert node.read("tasks/Octopus Watchdog OctopusServer elsewhere") == "true"
+    node.task("Octopus Watchdog OctopusServer elsewhere", enabled=False)
+    node.call("unpark")
+    assert node.read("tasks/Octopus Watchdog OctopusServer elsewhere") == "false"
 
 
 def test_a_watchdog_that_is_gone_does_not_keep_the_others_disabled(node: Node) -> None:
@@ -314,6 +356,7 @@ def test_what_was_hashed_is_what_the_installer_reads(node: Node) -> None:
     wanted = {"path": str(file), "sha256": sha256(b"package"), "install_directory": "/x"}
     node.job("m", "msi-install", **wanted)
     assert (node.world / "installed").read_bytes() == b"package"
+    assert_free(file)
 
 
 def test_hash_and_signature_are_of_the_same_bytes(node: Node) -> None:
@@ -324,8 +367,7 @@ def test_hash_and_signature_are_of_the_same_bytes(node: Node) -> None:
     proof = node.call("prove-file", path=str(file), sha256=sha256(b"package"), signer=signer).result
     assert (proof["proved"], proof["exists"], proof["size"]) == (True, True, 7)
     assert file.read_bytes() == b"package"
-    # Whoever proved it keeps nobody from it afterwards.
-    subprocess.run(["flock", "--nonblock", "--exclusive", file, "true"], check=True)
+    assert_free(file)
 
 
 def test_a_file_that_is_not_there_proves_nothing(node: Node) -> None:
@@ -552,6 +594,26 @@ def test_a_service_that_stops_late_is_waited_for(node: Node) -> None:
     assert (job["exit_code"], job["result"]["services"][0]["state"]) == (0, "stopped")
 
 
+def test_a_start_waits_for_what_ran_and_for_nothing_else(node: Node) -> None:
+    node.service("OctopusDeploy: Two", "Two", "stopped", "manual")
+    node.call("park")
+    node.service("OctopusDeploy", "OctopusServer", "stopped", "disabled")
+    program(node, '( sleep 0.3; printf running > "$WORLD/services/OctopusDeploy/state" ) &')
+    job = node.job("t", "start", timeout=20)
+    assert (job["exit_code"], job["result"]["problem"]) == (0, "")
+    told = [(s["state"], s["start_type"]) for s in job["result"]["services"]]
+    assert told == [("running", "manual"), ("stopped", "disabled")]
+
+
+def test_a_service_that_ran_and_is_gone_is_not_started(node: Node) -> None:
+    node.call("park")
+    (node.world / "services" / "OctopusDeploy").rename(node.root / "gone")
+    job = node.job("t", "start", timeout=1)
+    (node.root / "gone").rename(node.world / "services" / "OctopusDeploy")
+    problem = "no service was to be started: there is none on this node"
+    assert (job["exit_code"], job["result"]["problem"]) == (1, problem)
+
+
 @pytest.mark.parametrize(
     ("path", "name", "instance"),
     [
@@ -601,7 +663,7 @@ def test_a_start_that_comes_second_by_a_hair_attaches_to_the_first(node: Node) -
     node.write("another-start", "a.1")
     wanted = {"id": "a.1", "kind": "stop", "parameters": {"timeout": 1}, "run_as": SYSTEM}
     job = node.call("job-start", **wanted).result
-    assert (job["state"], job["exit_code"]) == ("ended", 7)
+    assert (job["state"], job["exit_code"], job["output"]) == ("ended", 7, "said")
     assert not (node.world / "registered").exists()
     assert [folder.name for folder in (node.octotui / "jobs").iterdir()] == ["a.1"]
 
@@ -624,6 +686,19 @@ def test_a_job_that_runs_already_does_not_run_again(node: Node) -> None:
     assert ran.returncode != 0
     assert sorted(file.name for file in folder.iterdir()) == ["job.json", "process.json"]
     assert not (node.world / "octopus-calls").exists()
+
+
+def test_a_kind_of_job_is_written_in_one_way_only(node: Node) -> None:
+    wanted = {"id": "a", "parameters": {"timeout": 1}, "run_as": SYSTEM}
+    assert node.call("job-start", kind="Stop", **wanted).error["code"] == "bad-request"
+    assert node.read("services/OctopusDeploy/state") == "running"
+
+
+def test_a_start_tells_the_output_from_its_beginning(node: Node) -> None:
+    wanted = {"id": "d", "kind": "database-upgrade", "parameters": INSTANCE, "run_as": SYSTEM}
+    first = node.call("job-start", **wanted).result
+    assert first["output"].startswith("connecting") or first["output"].startswith("to standard")
+    assert node.call("job-start", **wanted).result == first
 
 
 @pytest.mark.parametrize("job_id", ["../d", "D", ""])
@@ -678,6 +753,25 @@ def test_a_job_that_was_never_begun_is_waited_for_twice_as_long_as_its_start(nod
     assert status(node, "a.1")["state"] == "ended"
 
 
+def test_a_task_that_begins_at_the_last_moment_is_left_alone(node: Node) -> None:
+    node.write("task-mode", "never")
+    node.write("begins-late", str(node.octotui / "jobs" / "a.1"))
+    node.write("process-4000077")
+    wanted = {"id": "a.1", "kind": "stop", "parameters": {"timeout": 1}, "run_as": SYSTEM}
+    job = node.call("job-start", script=impatient(node), **wanted).result
+    assert (job["state"], job["exit_code"]) == ("running", None)
+    assert not (node.world / "unregistered").exists()
+
+
+def test_a_job_that_ends_while_it_is_looked_at_is_not_lost(node: Node) -> None:
+    folder = job_folder(node, "a.1", process={"process_id": 4000077, "started": 1000.0})
+    node.write("ends-meanwhile", str(folder))
+    node.write("registered", "\\octotui\\a.1|\n")
+    job = status(node, "a.1")
+    assert (job["state"], job["exit_code"]) == ("ended", 0)
+    assert not (node.world / "unregistered").exists()
+
+
 def test_a_lost_jobs_task_is_removed(node: Node) -> None:
     job_folder(node, "a.1", process={"process_id": 4000077, "started": 1000.0})
     node.write("registered", "\\octotui\\a.1|\n")
@@ -727,9 +821,15 @@ def test_output_that_is_no_utf_8_is_told_too(node: Node) -> None:
 
 def test_more_output_than_an_answer_holds_ends_with_a_whole_character(node: Node) -> None:
     end = {"exit_code": 0, "result": {"problem": ""}}
-    job_folder(node, "a.1", end=end, output=b"x" + "\u20ac".encode() * 30_000)
+    folder = job_folder(node, "a.1", end=end, output=b"x" + "\u20ac".encode() * 30_000)
     told = status(node, "a.1")
-    assert (told["next_offset"], told["output"][-1]) == (65536 - 65535 % 3, "\u20ac")
+    assert (told["next_offset"], told["output"][-1]) == (65536, "\u20ac")
+    (folder / "output.txt").write_bytes(b"x" + "\u00e4".encode() * 40_000)
+    assert status(node, "a.1")["next_offset"] == 65535
+    (folder / "output.txt").write_bytes(b"x" * 70_000)
+    assert status(node, "a.1")["next_offset"] == 65536
+    assert status(node, "a.1", 65536)["next_offset"] == 70_000
+    assert_free(folder / "output.txt")
 
 
 def test_waiting_ends_at_its_time(node: Node) -> None:
@@ -743,6 +843,16 @@ def test_waiting_ends_at_its_time(node: Node) -> None:
     assert status(node, "a.1", offset=3, wait=20)["output"] == "d"
     assert status(node, "none", wait=20)["state"] == "absent"
     assert time.monotonic() - begun < 10
+
+
+def test_waiting_ends_with_output_that_comes_meanwhile(node: Node) -> None:
+    folder = job_folder(node, "a.1")
+    begun = time.monotonic()
+    threading.Timer(0.4, (folder / "output.txt").write_bytes, [b"said"]).start()
+    assert status(node, "a.1", wait=20)["output"] == "said"
+    threading.Timer(0.4, (folder / "output.txt").write_bytes, [b"said more"]).start()
+    assert status(node, "a.1", offset=4, wait=20)["output"] == " more"
+    assert time.monotonic() - begun < 15
 
 
 def test_a_job_that_starts_is_told_at_once(node: Node) -> None:
@@ -789,6 +899,45 @@ def test_no_secret_comes_into_a_problem(node: Node) -> None:
     node.write("task-refused", "")
     (node.octotui / "parked.json").write_text('{"services": "Password=hunter2;')
     assert "hunter2" not in json.dumps(node.call("park").error)
+
+
+# -- packages ----------------------------------------------------------------------------------
+
+
+class Packages(http.server.BaseHTTPRequestHandler):
+    """Sends a package without saying how long it is."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"package")
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+def test_a_package_of_unknown_length_is_staged(node: Node) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Packages) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/a"
+        wanted = {"url": url, "file_name": "x.msi", "sha256": sha256(b"package").upper()}
+        job = node.job("a", "stage", **wanted, size=None)
+        refused = node.job("b", "stage", **wanted, size="7")
+        server.shutdown()
+        thread.join()
+    file = node.octotui / "packages" / "x.msi"
+    assert (job["exit_code"], job["output"]) == (0, "")
+    assert job["result"] == {
+        "path": str(file),
+        "sha256": sha256(b"package"),
+        "size": 7,
+        "problem": "",
+    }
+    assert_free(file)
+    assert (refused["exit_code"], refused["result"]["problem"]) == (
+        1,
+        "parameter size is not a number",
+    )
 
 
 # -- database ----------------------------------------------------------------------------------
@@ -861,6 +1010,12 @@ def test_a_backup_that_can_be_seen_is_measured(node: Node) -> None:
     result = node.job("b", "backup", **INSTANCE, path=f"{folder}/")["result"]
     assert (result["verified"], result["size"]) == (True, 6)
     assert Path(result["file"]).read_text() == "backup"
+
+
+def test_what_sql_server_says_is_told_once(node: Node) -> None:
+    job = node.job("b", "backup", **INSTANCE, path="/b")
+    assert job["output"].splitlines()[1:] == ["5 percent processed."] * 2
+    assert (job["exit_code"], job["result"]["problem"]) == (0, "")
 
 
 @pytest.mark.parametrize("kind", ["backup", "database-state"])
@@ -944,6 +1099,14 @@ def test_whoami_that_fails_is_no_identity(node: Node) -> None:
 
 
 def test_the_right_drives_are_told_with_their_room(node: Node) -> None:
+    instances = node.program_data / "Octopus" / "OctopusServer" / "Instances"
+    entry = {"Name": "Two", "ConfigurationFilePath": "x"}
+    (instances / "Two.config").write_text(json.dumps(entry))
+    node.configure(**{"Octopus.Home": "/media/empty/home"})
+    assert [d["purposes"] for d in node.call("facts").result["disks"]] == [
+        ["install", "home"],
+        ["staging"],
+    ]
     node.configure(**{"Octopus.Home": str(node.program_data / "home")})
     ours = f"{node.program_data}/"
     assert node.call("facts").result["disks"] == [
@@ -1015,6 +1178,17 @@ def test_a_redirect_is_told_and_not_followed(node: Node) -> None:
         (b"\xff\xfe", 9, ""),
         (b"\xef\xbb\xbfabc", 2, "bc"),
         (b"abc", 3, "abc"),
+        (b"0123456789", 3, "789"),
+        (b"012345678", 4, "5678"),
+        ("\ufeffab".encode("utf-16-be"), 3, "b"),
+        (b"\xfe\xff", 9, ""),
+        (b"\xffab", 9, "\ufffdab"),
+        (b"\xfeab", 9, "\ufffdab"),
+        (b"a\xfeb", 9, "a\ufffdb"),
+        (b"a\xffb", 9, "a\ufffdb"),
+        (b"\xef\xbba", 9, "\ufffda"),
+        (b"\xefa\xbf", 9, "\ufffda\ufffd"),
+        (b"a\xbb\xbf", 9, "a\ufffd\ufffd"),
         (b"abc", 0, ""),
         (b"abc", -1, ""),
     ],
@@ -1026,3 +1200,4 @@ def test_a_log_is_read_by_whole_characters(
     (node.octotui / "x.log").write_bytes(content)
     path = str(node.octotui / "x.log")
     assert node.call("log", path=path, limit=limit).result == {"text": text}
+    assert_free(node.octotui / "x.log")
