@@ -236,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", metavar="NAME", default="", help="functions of that name only")
     parser.add_argument("--list", action="store_true", help="list the faults, judge none")
     parser.add_argument("--part", default="1/1", help="judge a part only: 2/5 is the second fifth")
-    parser.add_argument("--most", type=int, default=30, help="tests to run against one fault")
+    parser.add_argument("--most", type=int, default=60, help="tests to run against one mutant")
     parser.add_argument("--verbose", action="store_true", help="also say who killed the killed")
     given = parser.parse_args(arguments)
     pwsh = os.environ.get("OCTOTUI_PWSH")

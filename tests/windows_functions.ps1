@@ -37,7 +37,7 @@ function Get-CimInstance {
                 if (& $in 'path') { $found.PathName = & $in 'path' }
                 # Windows Server before 2016 has no such property.
                 if (-not (Get-WorldText 'old-windows')) { $found | Add-Member NoteProperty DelayedAutoStart ($type -eq 'automatic-delayed') }
-                $found
+                if (-not $Filter -or $found.PathName -like '*Octopus.Server.exe*') { $found }
             }
         }
         'Win32_Process' {
@@ -172,6 +172,8 @@ Update-TypeData -Force -TypeName System.IO.FileInfo -MemberType ScriptProperty -
 # A process of which Windows does not say how it ended.
 Update-TypeData -Force -TypeName System.Diagnostics.Process -MemberType ScriptProperty -MemberName ExitCode -Value {
     if (Get-WorldText 'no-exit-code') { return }
+    # Programs end with eight bits here, those of Windows with more.
+    if (Get-WorldText 'whole-exit-code') { return [int](Get-WorldText 'whole-exit-code') }
     $this.psbase.ExitCode
 }
 

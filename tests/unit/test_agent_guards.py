@@ -271,6 +271,15 @@ def test_tasks_are_told_by_name(node: Node) -> None:
     ]
 
 
+def test_other_services_are_left_alone(node: Node) -> None:
+    node.service("Another", "x")
+    node.write("services/Another/path", "C:\\Another.exe run")
+    node.call("park")
+    assert node.job("s", "stop", timeout=5)["exit_code"] == 0
+    assert node.read("services/Another/start_type") == "automatic"
+    assert node.read("services/Another/state") == "running"
+
+
 # -- one at a time -----------------------------------------------------------------------------
 
 
@@ -416,7 +425,7 @@ def test_an_installed_product_is_found_in_both_views_of_the_registry(node: Node)
     listed = uninstall["keys"].pop("Uninstall")
     # A wrapper's entry of the same name has no product code for a name.
     listed["keys"]["Octopus"] = listed["keys"][PRODUCT]
-    listed["keys"] = dict(sorted(listed["keys"].items(), reverse=True))
+    listed["keys"] = dict(sorted(listed["keys"].items()))
     software["WOW6432Node"] = {
         "keys": {"Microsoft": {"keys": {"Windows": {"keys": {"CurrentVersion": {"keys": {}}}}}}}
     }
@@ -458,6 +467,33 @@ def test_an_installer_that_leaves_no_program_has_not_succeeded(node: Node) -> No
 def test_a_failed_installer_is_the_problem_whatever_is_missing(node: Node) -> None:
     node.write("msi-exit-code", "66")
     assert install(node)["result"]["problem"] == "msiexec ended with 66"
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [
+        (0, ""),
+        (1641, ""),
+        (3010, ""),
+        (-1, "-1"),
+        (1, "1"),
+        (1602, "1602: it was cancelled; nothing was changed"),
+        (1603, "1603: a fatal error; its log says which"),
+        (1605, "1605: that product is not installed"),
+        (1612, "1612: the source of the installed package is not available"),
+        (1618, "1618: another installation is running"),
+        (1619, "1619: the package cannot be opened"),
+        (1620, "1620: the package is damaged"),
+        (1625, "1625: a policy of this host forbids it"),
+        (1638, "1638: another version of this product is installed already"),
+        (1639, "1639: its command line is invalid"),
+    ],
+)
+def test_what_an_installers_code_means_is_told(node: Node, code: int, meaning: str) -> None:
+    node.write("whole-exit-code", str(code))
+    job = node.job("u", "msi-uninstall", product_code=PRODUCT)
+    problem = f"msiexec ended with {meaning}" if meaning else ""
+    assert (job["exit_code"], job["result"]["problem"]) == (code, problem)
 
 
 @pytest.mark.parametrize(
@@ -617,10 +653,10 @@ def test_a_service_that_ran_and_is_gone_is_not_started(node: Node) -> None:
 @pytest.mark.parametrize(
     ("path", "name", "instance"),
     [
-        ("x.exe run --instance=Two", "A", "Two"),
-        ("x.exe run --instance=Two --more", "A", "Two"),
-        ('x.exe run --instance="T wo" --more', "A", "T wo"),
-        ("x.exe run -instance Two", "A", "Two"),
+        ("Octopus.Server.exe run --instance=Two", "A", "Two"),
+        ("Octopus.Server.exe run --instance=Two --more", "A", "Two"),
+        ('Octopus.Server.exe run --instance="T wo" --more', "A", "T wo"),
+        ("Octopus.Server.exe run -instance Two", "A", "Two"),
         ("Octopus.Server.exe run", "OctopusDeploy: Three", "Three"),
         ("Octopus.Server.exe run", "OctopusDeploy", "OctopusServer"),
         ("Octopus.Server.exe run", "Not OctopusDeploy: Three", "OctopusServer"),
