@@ -49,6 +49,7 @@ sys.path.insert(0, str(ROOT))
 from scripts.mutants.judging import TESTS, Judge, Verdict  # noqa: E402
 from scripts.mutants.making import (  # noqa: E402
     Extent,
+    Key,
     Mutant,
     Script,
     all_mutants,
@@ -155,13 +156,13 @@ def _progress(text: str) -> None:
     print(f"{text:<60}", file=sys.stderr, end="\r", flush=True)
 
 
-def equivalents(mutants: Iterable[Mutant]) -> dict[tuple[str, str, str, str], str]:
+def equivalents(mutants: Iterable[Mutant]) -> dict[Key, str]:
     """The listed equivalent faults with their reasons. An entry that fits no fault ends the run."""
-    listed: dict[tuple[str, str, str, str], str] = {}
+    listed: dict[Key, str] = {}
     if EQUIVALENT.exists():
         for entry in tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["equivalent"]:
-            key = (entry["function"], entry["line"], entry["was"], entry["became"])
-            listed[key] = entry["why"]
+            what = (entry["function"], entry["line"], entry["was"], entry["became"])
+            listed[(*what, entry.get("nth", 1))] = entry["why"]
     known = {mutant.key for mutant in mutants}
     gone = [key for key in listed if key not in known]
     if gone:

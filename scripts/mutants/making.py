@@ -12,13 +12,15 @@ import hashlib
 import json
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 Node: TypeAlias = Mapping[str, Any]
 Extent: TypeAlias = tuple[int, int]
+Key: TypeAlias = tuple[str, str, str, str, int]
 
 _SYNTAX = Path(__file__).with_name("syntax.ps1")
 _NAMED_CLOSELY = {
@@ -80,15 +82,17 @@ class Mutant:
     was: str
     became: str
     source: str
+    #: Of mutants that are alike in the same function, which one: from 1.
+    nth: int = 1
 
     def apply(self, text: str) -> str:
         """The script with this fault."""
         return text[: self.extent[0]] + self.became + text[self.extent[1] :]
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> Key:
         """What stays the same when lines elsewhere change: how the list of equivalents names it."""
-        return (self.function, self.source, self.was, self.became)
+        return (self.function, self.source, self.was, self.became, self.nth)
 
 
 class Script:
@@ -164,7 +168,12 @@ def all_mutants(script: Script) -> list[Mutant]:
             function = script.function_at(extent[0])
             mutant = Mutant(function, line, extent, was, became, source)
             found.setdefault((extent, became), mutant)
-    return sorted(found.values(), key=lambda m: (m.extent, m.became))
+    alike: Counter[Key] = Counter()
+    numbered = []
+    for mutant in sorted(found.values(), key=lambda m: (m.extent, m.became)):
+        alike[mutant.key] += 1
+        numbered.append(replace(mutant, nth=alike[mutant.key]))
+    return numbered
 
 
 def instrumented(script: Script, folder: Path) -> tuple[str, dict[Extent, str]]:
