@@ -7,9 +7,11 @@ each survivor with what it was and what it became. The exit code is 1 where one 
 not listed as equivalent.
 
     python scripts/mutants_agent.py [--only NAME] [--list] [--part K/N] [--most N] [--verbose]
+                                    [--script prepare]
 
 ``--only`` takes the functions whose names hold NAME, ``--list`` judges nothing, ``--part 2/5``
-judges every fifth mutant from the second on. Needs OCTOTUI_PWSH.
+judges every fifth mutant from the second on, ``--script prepare`` is about ``prepare.ps1``. Needs
+OCTOTUI_PWSH.
 ``tests/mutants/agent_equivalent.toml`` lists the mutants that change nothing an operator could
 see, each with its reason; an entry that fits no mutant any more is an error.
 
@@ -57,9 +59,10 @@ from scripts.mutants.making import (  # noqa: E402
     read_script,
 )
 
-AGENT = ROOT / "octotui" / "windows" / "agent.ps1"
+#: Both run with an administrator's rights on every node.
+SCRIPTS = {name: ROOT / "octotui" / "windows" / f"{name}.ps1" for name in ("agent", "prepare")}
 EQUIVALENT = ROOT / "tests" / "mutants" / "agent_equivalent.toml"
-_CACHE = ROOT / ".mutants_cache" / "reached.json"
+_CACHE = ROOT / ".mutants_cache"
 #: How much longer than usual a test may take before it counts as one without an end.
 _TIMES, _MORE_SECONDS = 5.0, 6.0
 #: How many of the tests that last noticed a fault of the same function are run first.
@@ -71,8 +74,9 @@ _CONFIRMED_TOGETHER = 12
 class Reach:
     """Which tests reach which block of the script, and how long each takes."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, name: str) -> None:
         self._script = script
+        self._cache = _CACHE / f"reached-{name}.json"
         self.blocks: dict[Extent, list[str]] = defaultdict(list)
         self.seconds: dict[str, float] = {}
         self._noticed: dict[str, list[str]] = defaultdict(list)
@@ -82,7 +86,7 @@ class Reach:
 
         Of a function that changed since, every block counts as reached by what reached one of them.
         """
-        cache = json.loads(_CACHE.read_text()) if _CACHE.exists() else {}
+        cache = json.loads(self._cache.read_text()) if self._cache.exists() else {}
         digests = {file: _digest(file) for file in TESTS if (ROOT / file).exists()}
         functions = self._script.blocks_by_function()
         with tempfile.TemporaryDirectory(prefix="mutants-reached-") as name:
@@ -107,8 +111,8 @@ class Reach:
                     reached = [blocks[n] for n in at] if version == now else blocks
                     for block in reached:
                         self.blocks[block].append(test)
-        _CACHE.parent.mkdir(exist_ok=True)
-        _CACHE.write_text(json.dumps({test: cache[test] for test in judge.tests}))
+        _CACHE.mkdir(exist_ok=True)
+        self._cache.write_text(json.dumps({test: cache[test] for test in judge.tests}))
 
     def tests(self, mutant: Mutant, most: int) -> list[str]:
         """Those to run against a fault, in this order."""
@@ -156,11 +160,13 @@ def _progress(text: str) -> None:
     print(f"{text:<60}", file=sys.stderr, end="\r", flush=True)
 
 
-def equivalents(mutants: Iterable[Mutant]) -> dict[Key, str]:
-    """The listed equivalent faults with their reasons. An entry that fits no fault ends the run."""
+def equivalents(mutants: Iterable[Mutant], name: str = "agent") -> dict[Key, str]:
+    """The listed equivalents of a script with reasons. One that fits no mutant ends the run."""
     listed: dict[Key, str] = {}
     if EQUIVALENT.exists():
         for entry in tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["equivalent"]:
+            if entry.get("script", "agent") != name:
+                continue
             what = (entry["function"], entry["line"], entry["was"], entry["became"])
             listed[(*what, entry.get("nth", 1))] = entry["why"]
     known = {mutant.key for mutant in mutants}
@@ -168,7 +174,7 @@ def equivalents(mutants: Iterable[Mutant]) -> dict[Key, str]:
     if gone:
         lines = "\n".join(f"  {key[0]}: {key[1]}: {key[2]!r} -> {key[3]!r}" for key in gone)
         raise SystemExit(
-            f"{EQUIVALENT.name} lists what is no fault of agent.ps1 any more:\n{lines}"
+            f"{EQUIVALENT.name} lists what is no mutant of {name}.ps1 any more:\n{lines}"
         )
     return listed
 
@@ -185,17 +191,17 @@ class Judgement:
         self.killed: list[tuple[Mutant, str]] = []
         self.survived: list[Mutant] = []
 
-    def on(self, mutant: Mutant) -> None:
-        """Judges one."""
+    def on(self, mutant: Mutant) -> bool:
+        """Judges one; False where it survived."""
         verdict = self._verdict(mutant)
         if not verdict.noticed:
             self.survived.append(mutant)
-            print(f"survived: {_shown(mutant)}", file=sys.stderr, flush=True)
-            return
+            return False
         self._reach.noticed(mutant, verdict.noticed)
         self._unconfirmed.append((mutant, verdict.noticed))
         if len(self._unconfirmed) >= _CONFIRMED_TOGETHER:
             self.confirm()
+        return True
 
     def confirm(self) -> None:
         """Runs what noticed with the true agent: where that fails too, its fault is judged anew."""
@@ -221,19 +227,20 @@ class Judgement:
         return bool(self._judge.judge(self._script.text, list(tests), limits, fresh=fresh).noticed)
 
 
-def _shown(mutant: Mutant) -> str:
+def _shown(script: Path, mutant: Mutant) -> str:
     def short(text: str) -> str:
         text = " ".join(text.split())
         return text if len(text) <= 150 else f"{text[:147]}..."
 
     became = short(mutant.became) or "(nothing)"
-    place = f"{AGENT.relative_to(ROOT)}:{mutant.line} ({mutant.function})"
+    place = f"{script.relative_to(ROOT)}:{mutant.line} ({mutant.function})"
     return f"{place}\n    was     {short(mutant.was)}\n    became  {became}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see the module's docstring."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--script", choices=SCRIPTS, default="agent", help="the script to judge")
     parser.add_argument("--only", metavar="NAME", default="", help="functions of that name only")
     parser.add_argument("--list", action="store_true", help="list the faults, judge none")
     parser.add_argument("--part", default="1/1", help="judge a part only: 2/5 is the second fifth")
@@ -243,35 +250,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pwsh = os.environ.get("OCTOTUI_PWSH")
     if not pwsh:
         raise SystemExit("OCTOTUI_PWSH names no PowerShell: the script's own engine is needed.")
-    script = read_script(Path(pwsh), AGENT)
+    file = SCRIPTS[given.script]
+    script = read_script(Path(pwsh), file)
     mutants = all_mutants(script)
-    listed = equivalents(mutants)
+    listed = equivalents(mutants, given.script)
     mutants = [m for m in mutants if given.only.lower() in m.function.lower()]
     part, parts = map(int, given.part.split("/"))
     mutants = mutants[part - 1 :: parts]
     if given.list:
-        print("\n".join(map(_shown, mutants)))
+        print("\n".join(_shown(file, mutant) for mutant in mutants))
         return 0
     to_judge = [mutant for mutant in mutants if mutant.key not in listed]
-    with Judge() as judge:
-        reach = Reach(script)
+    with Judge(file.name) as judge:
+        reach = Reach(script, given.script)
         reach.record(judge)
         judgement = Judgement(judge, script, reach, given.most)
         for number, mutant in enumerate(to_judge, 1):
-            judgement.on(mutant)
+            if not judgement.on(mutant):
+                print(f"survived: {_shown(file, mutant)}", file=sys.stderr, flush=True)
             _progress(f"{number} of {len(to_judge)}, {len(judgement.survived)} survived")
         judgement.confirm()
     killed, survived = judgement.killed, judgement.survived
     share = 100 * len(killed) // max(1, len(to_judge))
     print(
-        f"agent.ps1: {len(mutants)} mutants: {len(killed)} killed, {len(survived)} survived, "
+        f"{file.name}: {len(mutants)} mutants: {len(killed)} killed, {len(survived)} survived, "
         f"{len(mutants) - len(to_judge)} equivalent ({share} % of the others)"
     )
     for mutant in survived:
-        print(_shown(mutant))
+        print(_shown(file, mutant))
     if given.verbose:
         for mutant, test in killed:
-            print(f"{_shown(mutant)}\n    killed by {test}")
+            print(f"{_shown(file, mutant)}\n    killed by {test}")
     return 1 if survived else 0
 
 

@@ -1,4 +1,4 @@
-"""Runs tests against many versions of agent.ps1 in one process, which keeps its PowerShell.
+"""Runs tests against many versions of a script in one process, which keeps its PowerShell.
 
 Starting pytest and a PowerShell costs seconds, most tests of the agent some tenths of one. So
 ``Worker`` is a pytest plugin in a process of its own: it collects the tests once, then runs those
@@ -34,7 +34,7 @@ TESTS = (
     "tests/unit/test_agent_guards.py",
     "tests/lab/test_contract.py",
 )
-_NOT_OF_THE_AGENT = ("test_scripts_keep_to_windows_powershell_5", "[prepare")
+_NOT_OF_THE_AGENT = "test_scripts_keep_to_windows_powershell_5"
 _COLLECTING_SECONDS = 120.0
 #: The limit of a test whose usual time is not known (seconds).
 LONGEST = 60.0
@@ -55,18 +55,21 @@ class Worker:
     ``{"fresh": true}`` ends the PowerShell processes first.
     """
 
-    def __init__(self, agent: Path, channel: socket.socket) -> None:
-        self._agent = agent
+    def __init__(self, script: Path, channel: socket.socket) -> None:
+        self._script = script
         self._requests = channel.makefile("r", encoding="utf-8")
         self._answers = channel.makefile("w", encoding="utf-8")
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Puts the version to judge in the agent's place, before a test module is imported."""
+        """Puts the version to judge in its place, before a test module is imported."""
         import tests.lab.contract_support
         import tests.powershell_host
 
-        tests.powershell_host.AGENT = self._agent
-        tests.lab.contract_support.AGENT = self._agent
+        if self._script.name == "prepare.ps1":
+            tests.powershell_host.PREPARE = self._script
+        else:
+            tests.powershell_host.AGENT = self._script
+            tests.lab.contract_support.AGENT = self._script
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = {item.nodeid: item for item in session.items}
@@ -100,11 +103,11 @@ class Worker:
 
 
 class Judge:
-    """Asks a worker process about versions of the agent. A context manager."""
+    """Asks a worker process about versions of a script, given by name. A context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="mutants-"))
-        self.agent = self._folder / "agent.ps1"
+        self._script = self._folder / name
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         #: The ids of all tests, known once a worker has started.
@@ -123,8 +126,8 @@ class Judge:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def start(self, text: str) -> None:
-        """Starts the worker with a version of the agent, unless one runs."""
-        self.agent.write_text(text, encoding="ascii")
+        """Starts the worker with a version of the script, unless one runs."""
+        self._script.write_text(text, encoding="ascii")
         if self._process is None:
             self._start()
 
@@ -153,7 +156,7 @@ class Judge:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, __file__, str(self.agent), str(theirs.fileno())]
+        command = [sys.executable, __file__, str(self._script), str(theirs.fileno())]
         log = (self._folder / "worker.log").open("wb")
         self._process = subprocess.Popen(
             command,
@@ -170,7 +173,7 @@ class Judge:
         if told is None:
             said = (self._folder / "worker.log").read_text("utf-8", "replace")
             raise RuntimeError(f"the tests could not be collected:\n{said}")
-        self.tests = [t for t in told["tests"] if not any(n in t for n in _NOT_OF_THE_AGENT)]
+        self.tests = [t for t in told["tests"] if _NOT_OF_THE_AGENT not in t]
 
     def _send(self, told: dict[str, Any]) -> None:
         assert self._channel is not None
@@ -219,12 +222,12 @@ def _with_descendants(process_id: int) -> list[int]:
 
 
 def main() -> int:
-    """The worker process: ``judging.py AGENT FD``."""
+    """The worker process: ``judging.py SCRIPT FD``."""
     sys.path.insert(0, str(ROOT))
-    agent, channel = Path(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))
+    script, channel = Path(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))
     options = ("-p", "no:cacheprovider", "-p", "no:xdist", "-q")
     files = [file for file in TESTS if (ROOT / file).exists()]
-    return int(pytest.main([*options, *files], plugins=[Worker(agent, channel)]))
+    return int(pytest.main([*options, *files], plugins=[Worker(script, channel)]))
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def test_marks_show_which_blocks_are_entered(script: Script, tmp_path: Path) -> 
 def test_every_equivalent_that_is_listed_is_a_fault_of_the_agent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mutants = all_mutants(read_script(find_powershell(), mutants_agent.AGENT))
+    mutants = all_mutants(read_script(find_powershell(), mutants_agent.SCRIPTS["agent"]))
     listed = mutants_agent.equivalents(mutants)
     assert listed
     assert all(reason.endswith(".") for reason in listed.values())
@@ -83,5 +83,5 @@ def test_every_equivalent_that_is_listed_is_a_fault_of_the_agent(
         '[[equivalent]]\nfunction = "X"\nline = "y"\nwas = "a"\nbecame = "b"\nwhy = "None."\n'
     )
     monkeypatch.setattr(mutants_agent, "EQUIVALENT", gone)
-    with pytest.raises(SystemExit, match="is no fault of agent"):
+    with pytest.raises(SystemExit, match="is no mutant of agent"):
         mutants_agent.equivalents(mutants)
