@@ -19,9 +19,9 @@ How it judges: a first run with marks in every block of the script shows which t
 block (kept in ``.mutants_cache`` until a file of tests changes). Tests that noticed are soon run
 again with the true agent: where one fails then too, because of what a mutant left behind, the
 last mutants are judged anew. A mutant with which a test takes much longer than usual, above all
-one that loops for ever, counts as killed. Of a place that more tests reach than ``--most``, the
-quickest and those that noticed others nearby are run, so the number of killed is rather too low
-than too high.
+one that loops for ever, counts as killed. Of a place that more tests reach than ``--most``, some
+of each sort are run and those that noticed others nearby, so the number of killed is rather too
+low than too high.
 
 What cannot be judged here, because only Windows has it: whether msiexec and Octopus.Server.exe
 take the command line as we mean it; rights and owners of files; what the logon type, priority and
@@ -41,7 +41,7 @@ import os
 import sys
 import tempfile
 import tomllib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -67,6 +67,8 @@ _CACHE = ROOT / ".mutants_cache"
 _TIMES, _MORE_SECONDS = 5.0, 6.0
 #: How many of the tests that last noticed a fault of the same function are run first.
 _NOTICED_LATELY = 6
+#: Of a parametrized test, how many of its cases are run where many tests reach the place.
+_ALIKE = 2
 #: After how many noticed faults the tests that noticed are run with the true agent.
 _CONFIRMED_TOGETHER = 12
 
@@ -123,12 +125,20 @@ class Reach:
             found = set(self.seconds)
         lately = [t for t in self._noticed[mutant.function] if t in found][:_NOTICED_LATELY]
         by_time = sorted(found - set(lately), key=lambda test: self.seconds[test])
-        contract = [test for test in by_time if "test_contract" in test]
-        others = [test for test in by_time if "test_contract" not in test]
-        # The contract's cases see most, the others are quicker: some of both.
-        half = most // 3
-        chosen = [*others[: most - min(half, len(contract))], *contract[:half]]
-        return [*lately, *chosen]
+        if len(by_time) > most:
+            # Of a place that all tests go through, different ones see more than many alike.
+            alike: Counter[str] = Counter()
+            kept = []
+            for test in by_time:
+                name = test if "test_contract" in test else test.partition("[")[0]
+                alike[name] += 1
+                if alike[name] <= _ALIKE:
+                    kept.append(test)
+            contract = [test for test in kept if "test_contract" in test]
+            others = [test for test in kept if "test_contract" not in test]
+            third = min(most // 3, len(contract))
+            by_time = [*others[: most - third], *contract[:third]]
+        return [*lately, *by_time]
 
     def noticed(self, mutant: Mutant, test: str) -> None:
         """Remembers a test that noticed a fault, for the next one in the same function."""
@@ -244,7 +254,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", metavar="NAME", default="", help="functions of that name only")
     parser.add_argument("--list", action="store_true", help="list the faults, judge none")
     parser.add_argument("--part", default="1/1", help="judge a part only: 2/5 is the second fifth")
-    parser.add_argument("--most", type=int, default=60, help="tests to run against one mutant")
+    parser.add_argument("--most", type=int, default=90, help="tests to run against one mutant")
     parser.add_argument("--verbose", action="store_true", help="also say who killed the killed")
     given = parser.parse_args(arguments)
     pwsh = os.environ.get("OCTOTUI_PWSH")
