@@ -261,7 +261,7 @@ function Invoke-Program([string]$Program, [string]$Arguments, [scriptblock]$Take
     }
     # PowerShell gives null for what .NET refuses to tell, and as a number null would be a success.
     $code = $process.ExitCode
-    if ($null -eq $code) { Stop-Agent 'failed' "$Program has ended, but Windows does not tell its exit code" }
+    if ($null -eq $code) { Stop-Agent 'failed' "$Program has ended, but Windows reports no exit code" }
     return [int]$code
 }
 
@@ -662,7 +662,7 @@ function Reset-Parked {
     foreach ($service in @(Get-OctopusService)) { $types[$service.name] = $service.start_type }
     $enabled = @(Get-WatchdogTask | Where-Object { $_.enabled } | ForEach-Object { $_.name })
     $left = @(@($back.services | Where-Object { $types[$_.name] -ne $_.start_type }) + @($back.watchdog | Where-Object { $_.enabled -and $enabled -notcontains $_.name }) | ForEach-Object { $_.name })
-    if ($left.Count) { Stop-Agent 'failed' "not everything that starts Octopus could be put back: $($left -join ', ')" }
+    if ($left.Count) { Stop-Agent 'failed' "not everything that starts Octopus could be restored: $($left -join ', ')" }
     [System.IO.File]::Delete((Get-ParkedFile))
     return $back
 }

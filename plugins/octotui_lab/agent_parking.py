@@ -64,7 +64,7 @@ def unpark(host: WindowsHost) -> Parked:
     left += [t["name"] for t in found["watchdog"] if t["enabled"] and t["name"] not in enabled]
     if left:
         raise AgentError(
-            "failed", f"not everything that starts Octopus could be put back: {', '.join(left)}"
+            "failed", f"not everything that starts Octopus could be restored: {', '.join(left)}"
         )
     (host.octotui_directory / "parked.json").unlink()
     return found
