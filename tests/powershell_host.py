@@ -33,6 +33,8 @@ _PROGRAMS = {
         esac
         [ -d "$WORLD/services/$2" ] || exit 36
         [ -e "$WORLD/sc-denies" ] && exit 5
+        [ -e "$WORLD/sc-fails" ] && { echo "[SC] ChangeServiceConfig FAILED"; exit 42; }
+        [ -e "$WORLD/sc-lies" ] && exit 0
         printf %s "$word" > "$WORLD/services/$2/start_type"
     """,
     "whoami.exe": """
@@ -51,6 +53,8 @@ _PROGRAMS = {
     """,
     "msiexec.exe": """
         for argument in "$@"; do printf '%s\\n' "$argument"; done > "$WORLD/msiexec"
+        [ -e "$WORLD/attacker" ] && flock --nonblock --exclusive "$2" sh -c 'echo evil > "$0"' "$2"
+        [ "$1" = /i ] && cp "$2" "$WORLD/installed"
         [ -e "$WORLD/msi-log" ] && cp "$WORLD/msi-log" "$6"
         [ -e "$WORLD/msi-replaces-version" ] && printf %s "$(cat "$WORLD/msi-replaces-version")" \\
           > "$WORLD/version"
@@ -245,13 +249,17 @@ class Node:
         tree = {"HKEY_LOCAL_MACHINE": machine, "HKEY_CURRENT_USER": {"keys": {}}}
         self.registry.write_text(json.dumps(tree))
 
-    def call(self, operation: str, *, run: str = "", **parameters: Any) -> Answer:
-        """One call of the agent, as octotui makes it."""
+    def call(
+        self, operation: str, *, run: str = "", script: Path | None = None, **parameters: Any
+    ) -> Answer:
+        """One call of the agent, as octotui makes it; ``script`` is another than ours."""
         request = json.dumps({"run": run, "parameters": parameters})
-        return self.call_raw(operation, base64.b64encode(request.encode()).decode())
+        line = base64.b64encode(request.encode()).decode()
+        return self.call_raw(operation, line, script=script)
 
-    def call_raw(self, operation: str, *lines: str) -> Answer:
-        return self._run({"script": str(AGENT), "arguments": [operation], "lines": lines})
+    def call_raw(self, operation: str, *lines: str, script: Path | None = None) -> Answer:
+        file = str(script or AGENT)
+        return self._run({"script": file, "arguments": [operation], "lines": lines})
 
     def prepare(self) -> Answer:
         return self._run({"script": str(PREPARE), "arguments": [], "lines": []})

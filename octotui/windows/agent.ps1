@@ -259,7 +259,10 @@ function Invoke-Program([string]$Program, [string]$Arguments, [scriptblock]$Take
     while (-not $process.WaitForExit(100)) {
         if ($watch.Elapsed.TotalSeconds -ge $Seconds) { return $null }
     }
-    return [int]$process.ExitCode
+    # PowerShell gives null for what .NET refuses to tell, and as a number null would be a success.
+    $code = $process.ExitCode
+    if ($null -eq $code) { Stop-Agent 'failed' "$Program has ended, but Windows reports no exit code" }
+    return [int]$code
 }
 
 function Invoke-OctopusServer([string]$Arguments, [scriptblock]$Take, [double]$Seconds = [double]::PositiveInfinity) {
@@ -654,6 +657,12 @@ function Reset-Parked {
         if ($task.enabled -and -not $now[0].enabled) { $null = Enable-ScheduledTask -TaskPath '\' -TaskName $task.name }
         $back.watchdog += $task
     }
+    # Forgotten only when all is back: until then the next call can still put back the rest.
+    $types = @{}
+    foreach ($service in @(Get-OctopusService)) { $types[$service.name] = $service.start_type }
+    $enabled = @(Get-WatchdogTask | Where-Object { $_.enabled } | ForEach-Object { $_.name })
+    $left = @(@($back.services | Where-Object { $types[$_.name] -ne $_.start_type }) + @($back.watchdog | Where-Object { $_.enabled -and $enabled -notcontains $_.name }) | ForEach-Object { $_.name })
+    if ($left.Count) { Stop-Agent 'failed' "not everything that starts Octopus could be restored: $($left -join ', ')" }
     [System.IO.File]::Delete((Get-ParkedFile))
     return $back
 }
@@ -963,8 +972,10 @@ function Invoke-Job([string]$Id) {
     finally { Remove-JobTask $Id }
 }
 
-function New-JobEnd([int]$ExitCode, $Result, [string]$Problem) {
+# Without a type: as a number, an exit code that is missing would be a success.
+function New-JobEnd($ExitCode, $Result, [string]$Problem) {
     $Result['problem'] = $Problem
+    if ($null -eq $ExitCode) { $ExitCode = 1 }
     return [ordered]@{ exit_code = $ExitCode; result = $Result }
 }
 

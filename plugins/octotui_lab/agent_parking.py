@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from octotui_lab import agent_facts
+from octotui_lab.agent_errors import AgentError
 from octotui_lab.hosts import WindowsHost
 
 Parked = dict[str, Any]
@@ -21,7 +22,7 @@ def parked(host: WindowsHost) -> Parked | None:
 
 
 def park(host: WindowsHost) -> Parked:
-    """Writes down what is found, then disables services and watchdog."""
+    """Writes down what is found, then disables services and watchdog, and sees that they are."""
     found = parked(host)
     if found is None:
         found = {
@@ -39,11 +40,17 @@ def park(host: WindowsHost) -> Parked:
         host.set_task_enabled(task["name"], False)
     for service in host.services():
         host.set_start_type(service["name"], "disabled")
+    left = [s["name"] for s in host.services() if s["start_type"] != "disabled"]
+    left += [task["name"] for task in agent_facts.watchdog(host) if task["enabled"]]
+    if left:
+        raise AgentError(
+            "failed", f"not everything that starts Octopus could be disabled: {', '.join(left)}"
+        )
     return found
 
 
 def unpark(host: WindowsHost) -> Parked:
-    """Puts back what was found and forgets it."""
+    """Puts back what was found and, once all of it is back, forgets it."""
     found = parked(host)
     if found is None:
         return {"services": [], "watchdog": []}
@@ -51,5 +58,13 @@ def unpark(host: WindowsHost) -> Parked:
         host.set_start_type(service["name"], service["start_type"])
     for task in found["watchdog"]:
         host.set_task_enabled(task["name"], task["enabled"])
+    types = {service["name"]: service["start_type"] for service in host.services()}
+    enabled = {task["name"] for task in agent_facts.watchdog(host) if task["enabled"]}
+    left = [s["name"] for s in found["services"] if types[s["name"]] != s["start_type"]]
+    left += [t["name"] for t in found["watchdog"] if t["enabled"] and t["name"] not in enabled]
+    if left:
+        raise AgentError(
+            "failed", f"not everything that starts Octopus could be restored: {', '.join(left)}"
+        )
     (host.octotui_directory / "parked.json").unlink()
     return found

@@ -84,6 +84,20 @@ KINDS: tuple[FaultKind, ...] = (
         False,
         "The watchdog task starts a stopped service at once, not only every five minutes.",
     ),
+    FaultKind(
+        "node",
+        "start-type-stays",
+        "",
+        True,
+        "A new start type of the service is reported as set but does not take effect.",
+    ),
+    FaultKind(
+        "node",
+        "watchdog-stays",
+        "",
+        True,
+        "The watchdog task is reported as enabled or disabled but stays as it was.",
+    ),
     FaultKind("node", "slow", "FACTOR", False, "Everything on it takes FACTOR times as long."),
     FaultKind(
         "database",

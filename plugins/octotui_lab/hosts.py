@@ -242,12 +242,14 @@ class WindowsHost:
 
     def set_start_type(self, name: str, start_type: StartType) -> None:
         self._known_service(name)
-        self.world.set_start_type(self.name, start_type)
+        if not self._stays("start-type-stays"):
+            self.world.set_start_type(self.name, start_type)
 
     def set_task_enabled(self, name: str, enabled: bool) -> None:
         if name != WATCHDOG_TASK or self.node.watchdog_enabled is None:
             raise ValueError(f"there is no scheduled task {name!r}")
-        self.world.set_watchdog(self.name, enabled)
+        if not self._stays("watchdog-stays"):
+            self.world.set_watchdog(self.name, enabled)
 
     def kill_process(self, process_id: int) -> None:
         if not self.world.kill_process(self.name, process_id):
@@ -320,6 +322,10 @@ class WindowsHost:
                 if key not in self._staged:
                     self.world.file_staged(self.name, *key, file.stat().st_size)
         self._staged = present
+
+    def _stays(self, fault: str) -> bool:
+        """Whether a change is reported as made but does not take effect."""
+        return self.world.cluster.faults.take(self.node.scope, fault) is not None
 
     def _known_service(self, name: str) -> None:
         if name != SERVICE:

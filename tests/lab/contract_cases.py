@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 from octotui_lab.hosts import WindowsHost
@@ -56,6 +57,15 @@ def _unregister(host: WindowsHost) -> None:
     instances = host.program_data / "Octopus" / "OctopusServer" / "Instances"
     for file in instances.iterdir():
         file.unlink()
+
+
+def _add_fault(name: str) -> Callable[[WindowsHost], None]:
+    """From then on the node has that fault, once."""
+
+    def add(host: WindowsHost) -> None:
+        host.world.add_fault(f"node1:{name},times=1")
+
+    return add
 
 
 def _unfinished_job(host: WindowsHost) -> None:
@@ -226,6 +236,21 @@ CASES = (
             _UNPARK,
             _FACTS,
         ),
+    ),
+    *(
+        Case(
+            f"{fault} while it is parked",
+            (_PARK, _SERVICES, _PARK, _UNPARK, _FACTS),
+            (f"node1:{fault},times=1",),
+        )
+        for fault in ("start-type-stays", "watchdog-stays")
+    ),
+    *(
+        Case(
+            f"{fault} while it is unparked",
+            (_PARK, Do(_add_fault(fault)), _UNPARK, _SERVICES, _PARK, _UNPARK, _FACTS),
+        )
+        for fault in ("start-type-stays", "watchdog-stays")
     ),
     # -- services ----------------------------------------------------------------------------------
     Case("stop", (_STOPPED,)),

@@ -118,6 +118,81 @@ MUTATIONS = (
     Mutation(
         "a lost job still running", "return 'lost'", "return 'running'", "a job that was lost"
     ),
+    Mutation(
+        "a migrator not waited for",
+        """--console" { param($line) Write-JobOutput $line }""",
+        """--console" { param($line) Write-JobOutput $line } 0.01""",
+        "database upgrade",
+    ),
+    Mutation(
+        "a parked service not checked",
+        "Get-OctopusService | Where-Object { $_.start_type -ne 'disabled' }",
+        "Get-OctopusService | Where-Object { $false }",
+        "start-type-stays while it is parked",
+    ),
+    Mutation(
+        "a parked watchdog not checked",
+        "Get-WatchdogTask | Where-Object { $_.enabled }) | ForEach-Object",
+        "Get-WatchdogTask | Where-Object { $false }) | ForEach-Object",
+        "watchdog-stays while it is parked",
+    ),
+    Mutation(
+        "a service not put back and forgotten",
+        "$types[$_.name] -ne $_.start_type",
+        "$false",
+        "start-type-stays while it is unparked",
+    ),
+    Mutation(
+        "a watchdog not put back and forgotten",
+        "$enabled -notcontains $_.name",
+        "$false",
+        "watchdog-stays while it is unparked",
+    ),
+    Mutation(
+        "forgotten before it is put back",
+        "    $back = [ordered]@{ services = @(); watchdog = @() }\n",
+        "    $back = [ordered]@{ services = @(); watchdog = @() }\n"
+        "    [System.IO.File]::Delete((Get-ParkedFile))\n",
+        "start-type-stays while it is unparked",
+    ),
+    Mutation(
+        "a signature not checked",
+        "if ($proof.signature -ne 'Valid')",
+        "if ($false)",
+        "prove a tampered file",
+    ),
+    Mutation(
+        "a download not checked",
+        """if ($hash -ne $Expected) { return "has""",
+        """if ($false) { return "has""",
+        "stage with another hash",
+    ),
+    Mutation("a host restarted by the installer", " /norestart", "", "install"),
+    Mutation(
+        "another directory installed into",
+        'INSTALLLOCATION=`"$directory`"',
+        "",
+        "install",
+    ),
+    Mutation(
+        "a backup never verified",
+        "Invoke-LongStatement $connection ($SqlVerify -f (ConvertTo-SqlText $file))",
+        "",
+        "backup",
+    ),
+    Mutation("a backup without checksums", "COPY_ONLY, CHECKSUM", "COPY_ONLY", "backup"),
+    Mutation(
+        "a way out of the folder",
+        "[System.IO.Path]::GetFullPath($Path).StartsWith",
+        "$Path.StartsWith",
+        "logs elsewhere",
+    ),
+    Mutation(
+        "any id of a job",
+        "if ($id -cnotmatch '^[a-z0-9][a-z0-9.-]{0,120}$')",
+        "if ($false)",
+        "a job's bad id",
+    ),
     Mutation("a job started twice", "if ($found -cne $kind)", "if ($false)", "a job started twice"),
 )
 

@@ -92,7 +92,8 @@ def test_a_job_runs_in_a_task_of_the_identity(
 ) -> None:
     start(node, run_as=run_as)
     task = node.read("registered").strip()
-    assert task.startswith(f"\\octotui\\run.stop.1|{registered}|00:00:00 4|")
+    assert task.startswith(f"\\octotui\\run.stop.1|{registered}|00:00:00 4 True True|")
+    assert "powershell.exe|-NoProfile -NonInteractive " in task
     assert task.endswith(f'-ExecutionPolicy Bypass -File "{AGENT}" job-run run.stop.1')
     assert node.read("unregistered") == "\\octotui\\run.stop.1\n"
     kept = b"".join(f.read_bytes() for f in node.octotui.rglob("*") if f.is_file())
@@ -367,8 +368,9 @@ def test_stage_downloads_once(node: Node, site: tuple[str, list[str]]) -> None:
 def test_stage_keeps_nothing_that_is_not_the_package(
     node: Node, site: tuple[str, list[str]], change: dict[str, Any], why: str
 ) -> None:
-    wanted = {"url": site[0] + change.pop("path", "/a"), "file_name": "x.msi"}
-    job = node.job("a", "stage", **{**wanted, "sha256": SHA256, "size": 7, **change})
+    wanted = {"url": site[0] + change.get("path", "/a"), "file_name": "x.msi"}
+    changes = {name: value for name, value in change.items() if name != "path"}
+    job = node.job("a", "stage", **{**wanted, "sha256": SHA256, "size": 7, **changes})
     assert job["exit_code"] == 1
     assert why in job["result"]["problem"]
     assert list((node.octotui / "packages").glob("*")) == []
