@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: demo test check mutants lock benchmark clean
+.PHONY: demo quick test check mutants lock benchmark clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -20,6 +20,11 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The teeth near the hand: what can be known within a minute.
+quick: check
+	OCTOTUI_SEEDS=60 $(BIN)/pytest -n 2 --dist worksteal -m "not slow" \
+		tests/unit tests/simulation/test_guards_*.py tests/simulation/test_seeds.py
 
 # Each worker begins with a stretch of its own, so that what a module shares is set up once; who is
 # done first takes over half of what the other has left.
