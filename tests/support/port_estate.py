@@ -43,8 +43,9 @@ def _catalogue() -> Catalogue:
     return load_catalogue()
 
 
-#: Shorter where the server's own verbs look three times a second: each look is an event here.
-QUICK = Durations(stop=5.0, service_running=2.0)
+#: Shorter where the server's own verbs look three times a second, and where programs write line by
+#: line: each look and each line is an event here.
+QUICK = Durations(stop=5.0, service_running=2.0, database_upgrade=30.0, backup=20.0)
 
 
 def address(node: str) -> str:

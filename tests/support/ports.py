@@ -64,6 +64,9 @@ ACCOUNT = "OCTOLAB\\admin"
 #: How long the product's REST client asks again while nobody is ready, seconds.
 NOT_READY_PATIENCE = 60.0
 
+#: Output of a job comes in pieces and not line by line, each some seconds after the one before.
+OUTPUT_PAUSE = 5.0
+
 #: Codes of Windows Installer after which the product is installed.
 _INSTALLED = (0, 1641, 3010)
 
@@ -374,6 +377,8 @@ class PortNode:
                 return record.state != "running" or len(record.output) > offset
 
             await self._waiter.until(news, self._lab.schedule.clock.now() + wait)
+            if record.state == "running" and news():
+                await self._sleep(OUTPUT_PAUSE)
         answer = self._answer(job_id, offset)
         self._hook("after", f"{self.name} {call}")
         return answer
