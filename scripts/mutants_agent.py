@@ -9,11 +9,11 @@ not listed as equivalent.
     python scripts/mutants_agent.py [--only NAME] [--list] [--part K/N] [--most N] [--verbose]
                                     [--script prepare]
 
-``--only`` takes the functions whose names fit NAME, a regular expression, ``--list`` judges nothing, ``--part 2/5``
-judges every fifth mutant from the second on, ``--script prepare`` is about ``prepare.ps1``. Needs
-OCTOTUI_PWSH.
-``tests/mutants/agent_equivalent.toml`` lists the mutants that change nothing an operator could
-see, each with its reason; an entry that fits no mutant any more is an error.
+``--only`` takes the functions whose names fit NAME, a regular expression; ``--list`` judges
+nothing; ``--part 2/5`` judges every fifth mutant from the second on; ``--script prepare`` is about
+``prepare.ps1``. Needs OCTOTUI_PWSH. ``tests/mutants/agent_equivalent.toml`` lists the mutants that
+change nothing an operator could see, each with its reason; an entry that fits no mutant any more is
+an error.
 
 How it judges: a first run with marks in every block of the script shows which tests reach which
 block (kept in ``.mutants_cache`` until a file of tests changes). Tests that noticed are soon run
