@@ -9,11 +9,11 @@ not listed as equivalent.
     python scripts/mutants_agent.py [--only NAME] [--list] [--part K/N] [--most N] [--verbose]
                                     [--script prepare]
 
-``--only`` takes the functions whose names hold NAME, ``--list`` judges nothing, ``--part 2/5``
-judges every fifth mutant from the second on, ``--script prepare`` is about ``prepare.ps1``. Needs
-OCTOTUI_PWSH.
-``tests/mutants/agent_equivalent.toml`` lists the mutants that change nothing an operator could
-see, each with its reason; an entry that fits no mutant any more is an error.
+``--only`` takes the functions whose names fit NAME, a regular expression; ``--list`` judges
+nothing; ``--part 2/5`` judges every fifth mutant from the second on; ``--script prepare`` is about
+``prepare.ps1``. Needs OCTOTUI_PWSH. ``tests/mutants/agent_equivalent.toml`` lists the mutants that
+change nothing an operator could see, each with its reason; an entry that fits no mutant any more is
+an error.
 
 How it judges: a first run with marks in every block of the script shows which tests reach which
 block (kept in ``.mutants_cache`` until a file of tests changes). Tests that noticed are soon run
@@ -35,9 +35,11 @@ minute or more.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
+import re
 import sys
 import tempfile
 import tomllib
@@ -251,7 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see the module's docstring."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--script", choices=SCRIPTS, default="agent", help="the script to judge")
-    parser.add_argument("--only", metavar="NAME", default="", help="functions of that name only")
+    parser.add_argument("--only", metavar="NAME", default="", help="functions whose names fit it")
     parser.add_argument("--list", action="store_true", help="list the faults, judge none")
     parser.add_argument("--part", default="1/1", help="judge a part only: 2/5 is the second fifth")
     parser.add_argument("--most", type=int, default=90, help="tests to run against one mutant")
@@ -264,7 +266,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     script = read_script(Path(pwsh), file)
     mutants = all_mutants(script)
     listed = equivalents(mutants, given.script)
-    mutants = [m for m in mutants if given.only.lower() in m.function.lower()]
+    mutants = [m for m in mutants if re.search(given.only, m.function, re.IGNORECASE)]
     part, parts = map(int, given.part.split("/"))
     mutants = mutants[part - 1 :: parts]
     if given.list:
@@ -275,13 +277,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reach = Reach(script, given.script)
         reach.record(judge)
         judgement = Judgement(judge, script, reach, given.most)
-        for number, mutant in enumerate(to_judge, 1):
-            if not judgement.on(mutant):
-                print(f"survived: {_shown(file, mutant)}", file=sys.stderr, flush=True)
-            _progress(f"{number} of {len(to_judge)}, {len(judgement.survived)} survived")
+        with contextlib.suppress(KeyboardInterrupt):
+            for number, mutant in enumerate(to_judge, 1):
+                if not judgement.on(mutant):
+                    print(f"survived: {_shown(file, mutant)}", file=sys.stderr, flush=True)
+                _progress(f"{number} of {len(to_judge)}, {len(judgement.survived)} survived")
         judgement.confirm()
     killed, survived = judgement.killed, judgement.survived
-    share = 100 * len(killed) // max(1, len(to_judge))
+    judged = len(killed) + len(survived)
+    share = 100 * len(killed) // max(1, judged)
+    if judged < len(to_judge):
+        print(f"interrupted: {len(to_judge) - judged} mutants were not judged")
     print(
         f"{file.name}: {len(mutants)} mutants: {len(killed)} killed, {len(survived)} survived, "
         f"{len(mutants) - len(to_judge)} equivalent ({share} % of the others)"
@@ -291,7 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.verbose:
         for mutant, test in killed:
             print(f"{_shown(file, mutant)}\n    killed by {test}")
-    return 1 if survived else 0
+    return 1 if survived or judged < len(to_judge) else 0
 
 
 if __name__ == "__main__":

@@ -189,7 +189,7 @@ function New-Object {
         return Microsoft.PowerShell.Utility\New-Object -TypeName $TypeName -ArgumentList $ArgumentList
     }
     Set-WorldText 'connection-string' $ArgumentList[0]
-    $connection = [pscustomobject]@{ Handlers = [System.Collections.Generic.List[object]]::new(); FireInfoMessageEventOnUserErrors = $false }
+    $connection = [pscustomobject]@{ Handlers = [System.Collections.Generic.List[object]]::new(); FireInfoMessageEventOnUserErrors = $false; Reading = $false }
     $connection | Add-Member ScriptMethod Open {
         if (Get-WorldText 'sql-down') { throw 'A network-related error occurred.' }
         Add-WorldLine 'connections' 'opened'
@@ -201,15 +201,17 @@ function New-Object {
         $command = [pscustomobject]@{ Connection = $this; CommandText = ''; CommandTimeout = 30 }
         $command | Add-Member ScriptMethod ExecuteReader {
             Add-WorldLine 'statements' $this.CommandText
+            if ($this.Connection.Reading) { throw 'There is already an open DataReader associated with this Connection.' }
             if (Get-WorldText 'sql-refuses') { throw "Refused with Password=hunter2;" }
             $all = ConvertFrom-Json (Get-WorldText 'sql.json')
             $rows = @(foreach ($entry in $all.PSObject.Properties) { if ($this.CommandText.StartsWith($entry.Name)) { $entry.Value } })
-            $reader = [pscustomobject]@{ Rows = $rows; At = -1; FieldCount = @($rows[0].PSObject.Properties).Count }
+            $this.Connection.Reading = $true
+            $reader = [pscustomobject]@{ Connection = $this.Connection; Rows = $rows; At = -1; FieldCount = @($rows[0].PSObject.Properties).Count }
             $reader | Add-Member ScriptMethod Read { $this.At++; $this.At -lt $this.Rows.Count }
             $reader | Add-Member ScriptMethod GetName { param($column) @($this.Rows[$this.At].PSObject.Properties)[$column].Name }
             $reader | Add-Member ScriptMethod GetValue { param($column) @($this.Rows[$this.At].PSObject.Properties)[$column].Value }
             $reader | Add-Member ScriptMethod IsDBNull { param($column) $null -eq @($this.Rows[$this.At].PSObject.Properties)[$column].Value }
-            $reader | Add-Member ScriptMethod Close { }
+            $reader | Add-Member ScriptMethod Close { $this.Connection.Reading = $false }
             $reader
         }
         $command | Add-Member ScriptMethod ExecuteNonQuery {
