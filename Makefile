@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: demo quick test check mutants lock benchmark clean
+.PHONY: demo quick test check mutants mutants-agent lock benchmark clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -32,9 +32,13 @@ test: check
 	$(BIN)/python scripts/pictures.py --check
 	$(BIN)/pytest -n 2 --dist worksteal
 
-# All groups of scripts/mutants.py, or one: make mutants GROUP=upgrade
+# All groups of scripts/mutants.py, or one: make mutants GROUP=upgrade. The agent's are made by a
+# real PowerShell (OCTOTUI_PWSH).
 mutants: $(READY)
 	$(BIN)/python scripts/mutants.py $(GROUP)
+
+mutants-agent: $(READY)
+	$(BIN)/python scripts/mutants_agent.py
 
 benchmark: $(READY)
 	$(BIN)/python benchmarks/run.py

@@ -50,8 +50,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from scripts.mutants.judging import TESTS, Judge, Verdict  # noqa: E402
-from scripts.mutants.making import (  # noqa: E402
+from scripts.mutation.agent.judging import TESTS, Judge, Verdict  # noqa: E402
+from scripts.mutation.agent.making import (  # noqa: E402
     Extent,
     Key,
     Mutant,

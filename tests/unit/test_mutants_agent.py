@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts import mutants_agent
-from scripts.mutants.making import Script, all_mutants, instrumented, read_script
+from scripts.mutation.agent.making import Script, all_mutants, instrumented, read_script
 from tests.powershell_host import find_powershell
 
 pytestmark = pytest.mark.powershell

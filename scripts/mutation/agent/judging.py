@@ -26,7 +26,7 @@ from typing import Any, Self
 import pytest
 from _pytest.runner import runtestprotocol
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 #: What runs the agent in a real PowerShell. The check against Windows PowerShell 5.1 reads it only.
 TESTS = (
     "tests/unit/test_agent_calls.py",
