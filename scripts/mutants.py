@@ -126,30 +126,33 @@ def expand(patterns: Sequence[str]) -> list[str]:
     return sorted(path.relative_to(ROOT).as_posix() for path in paths)
 
 
-def judge(name: str) -> int:
-    """Runs one group and prints what came of it; the exit code."""
+def judge(name: str, only: str) -> int:
+    """Runs one group, or its files with ``only`` in their paths; the exit code.
+
+    What no test notices is printed as it is found, the figures at the end.
+    """
     group = GROUPS[name]
     began = time.monotonic()
-    files = expand(group.sources)
+    files = [file for file in expand(group.sources) if only in file]
     made: list[Mutant] = [mutant for file in files for mutant in mutants(ROOT, file)]
     entries = [e for e in equivalent.read(EQUIVALENT) if e.file in files]
     same = equivalent.match(entries, made)
     tried = [mutant for position, mutant in enumerate(made) if position not in same]
     workers = int(os.environ.get("MUTANTS_WORKERS", "") or os.cpu_count() or 1)
-    result = run(ROOT, tried, expand(group.tests), workers, _progress)
+    result = run(ROOT, tried, expand(group.tests), workers, _progress, _unnoticed)
     if sys.stderr.isatty():
         print(end="\r\033[K", file=sys.stderr)
     figures = count(result.verdicts, len(same))
     print(figures.sentence(name), f"({time.monotonic() - began:.0f} s)")
-    for position, mutant in enumerate(tried):
-        verdict = result.verdicts[position]
-        if verdict in ("survived", "not run"):
-            why = "no test runs it" if verdict == "not run" else "survived"
-            print(f"\n{mutant.diff}\n   in {mutant.function}: {why}")
     if figures.share < group.share:
         print(f"\n{name}: {figures.share:.1f} % is below {group.share} %")
         return 1
     return 0
+
+
+def _unnoticed(mutant: Mutant, why: str) -> None:
+    # The tests' own output is kept away from the terminal meanwhile.
+    print(f"{mutant.diff}\n   in {mutant.function}: {why}\n", file=sys.__stdout__, flush=True)
 
 
 def _progress(done: int, of: int) -> None:
@@ -164,7 +167,7 @@ def main(names: Sequence[str]) -> int:
         return 2
     if len(names) == 1 and FIXED.items() <= os.environ.items():
         try:
-            return judge(names[0])
+            return judge(names[0], os.environ.get("MUTANTS_ONLY", ""))
         except (CannotRun, equivalent.BadList) as error:
             print(f"{names[0]}: {error}")
             return 2

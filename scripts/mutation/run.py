@@ -60,11 +60,13 @@ class Session:
         mutants: Sequence[Mutant],
         workers: int,
         progress: Callable[[int, int], None],
+        unnoticed: Callable[[Mutant, str], None],
     ) -> None:
         self.root = root
         self.mutants = mutants
         self.workers = workers
         self.progress = progress
+        self.unnoticed = unnoticed
         self.verdicts: dict[int, Verdict] = {}
         #: Names of the tests that killed, by mutant.
         self.killers: dict[int, str] = {}
@@ -173,6 +175,7 @@ class Session:
                 ]
                 if not tests:
                     self.verdicts[number] = "not run"
+                    self.unnoticed(mutant, "no test runs it")
                     continue
                 tests.sort(key=lambda t: (-kills[function][t], reaches[t].seconds))
                 pipe, process = self._fork(mutant, tests, reaches)
@@ -196,6 +199,7 @@ class Session:
             raise CannotRun(f"a mutant could not be put in:\n{mutant.diff}\n{said}")
         if status == 0:
             self.verdicts[number] = "survived"
+            self.unnoticed(mutant, "survived")
             return
         self.verdicts[number] = "timeout" if status == -signal.SIGALRM else "killed"
         self.killers[number] = self._items[int(last)].nodeid
@@ -296,9 +300,13 @@ def run(
     tests: Sequence[str],
     workers: int,
     progress: Callable[[int, int], None],
+    unnoticed: Callable[[Mutant, str], None],
 ) -> Session:
-    """The verdicts of the tests on the mutants. Raises CannotRun."""
-    session = Session(root, mutants, workers, progress)
+    """The verdicts of the tests on the mutants. Raises CannotRun.
+
+    ``unnoticed`` is given each mutant that no test noticed as it is found, and why.
+    """
+    session = Session(root, mutants, workers, progress, unnoticed)
     options = ["-s", "-p", "no:cacheprovider", "-p", "no:randomly", f"--rootdir={root}"]
     output = io.StringIO()
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
