@@ -242,15 +242,13 @@ def _quiet() -> None:
 
 def other_copies(root: Path, files: set[str]) -> str:
     """Names modules that were loaded from elsewhere: no mutant of them would be seen."""
-    modules = [(name, getattr(module, "__file__", None)) for name, module in sys.modules.items()]
-    return "\n".join(
-        f"{name} was loaded from {path}, not from {root / file}"
-        for file in sorted(files)
-        for name, path in modules
-        if path
-        and f"/{file}".endswith(f"/{name.replace('.', '/')}.py")
-        and Path(path) != root / file
-    )
+    said = []
+    for file in sorted(files):
+        name = file.removeprefix("plugins/").removesuffix(".py").replace("/", ".")
+        loaded = getattr(sys.modules.get(name), "__file__", None)
+        if loaded and Path(loaded) != root / file:
+            said.append(f"{name} was loaded from {loaded}, not from {root / file}")
+    return "\n".join(said)
 
 
 def live_functions() -> dict[tuple[str, str, int], list[FunctionType]]:
