@@ -39,9 +39,9 @@ from octotui_winrm.call import STDIN_CHUNK
 from octotui_winrm.patience import Patience
 from octotui_winrm.settings import WinrmSettings
 from octotui_winrm.transport import CALLS_AT_ONCE, WinrmTransport
-from octotui_winrm.wire import BadAnswer, Endpoint
+from octotui_winrm.wire import BadAnswer, Endpoint, WireOver
 
-PATIENCE = Patience(reconnect=(0, 0, 0), farewell=30)
+PATIENCE = Patience(reconnect=(0, 0, 0), farewell=5)
 DONE = (b"", b"", 0, True)
 CUT = requests.ConnectionError("reset")
 SILENCE = WinRMOperationTimeoutError()
@@ -62,16 +62,26 @@ class Node:
         self.diary: list[str] = []
         self.endpoints: set[tuple[Endpoint, str]] = set()
         self.connects = True
+        #: How many connections were made, or tried.
+        self.wires = 0
         #: Output is not answered while this is not set.
         self.speaks = threading.Event()
         self.speaks.set()
+        #: The operation that is not answered before ``goes_on`` is set; ``stuck`` is set meanwhile.
+        self.holds = ""
+        self.goes_on, self.stuck = threading.Event(), threading.Event()
         self.asked = threading.Event()
         self.ends_on_cleanup = True
         self.shells = self.commands = 0
 
     def answer(self, operation: str, entry: str, otherwise: Any = None) -> Any:
-        self.diary.append(entry)
         answer = self.answers[operation].pop(0) if self.answers[operation] else otherwise
+        if isinstance(answer, WireOver):
+            raise answer  # nothing got to the node
+        self.diary.append(entry)
+        if operation == self.holds:
+            self.stuck.set()
+            self.goes_on.wait(5)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -86,6 +96,7 @@ class FakeWire:
     def __init__(self, node: Node, endpoint: Endpoint, password: str, patience: Patience) -> None:
         self._node = node
         self._broken = threading.Event()
+        node.wires += 1
         self.connection = SimpleNamespace(made=node.connects)
         node.endpoints.add((endpoint, password))
 
@@ -165,13 +176,19 @@ def transport(node: Node) -> WinrmTransport:
 
 
 async def test_a_command_from_its_start_to_its_end(node: Node, transport: WinrmTransport) -> None:
-    node.answers["output"] = [(b"one\n", b"", -1, False), (b"two\n", b"bad\n", 7, True)]
+    node.answers["output"] = [(b"one\n", b"oh\n", -1, False), (b"two\n", b"bad\n", 7, True)]
     heard: list[tuple[str, bytes]] = []
     completed = await transport.run(
         ["tool.exe", "a b"], stdin=b"hello", timeout=5, output=lambda *piece: heard.append(piece)
     )
-    assert (completed.exit_code, completed.stdout, completed.stderr) == (7, b"one\ntwo\n", b"bad\n")
-    assert heard == [("stdout", b"one\n"), ("stdout", b"two\n"), ("stderr", b"bad\n")]
+    assert (completed.exit_code, completed.stdout) == (7, b"one\ntwo\n")
+    assert completed.stderr == b"oh\nbad\n"
+    assert heard == [
+        ("stdout", b"one\n"),
+        ("stderr", b"oh\n"),
+        ("stdout", b"two\n"),
+        ("stderr", b"bad\n"),
+    ]
     await transport.close()
     assert node.diary == [
         "open 65001",
@@ -206,6 +223,8 @@ async def test_the_node_is_reached_as_the_profile_says(node: Node, tmp_path: Pat
         )
     }
     assert secrets.asked == ["env:PASSWORD"]
+    assert node.wires == 1, "one connection serves all calls"
+    assert node.said("input") == ["input S1 C1: 0, the last", "input S1 C2: 0, the last"]
     assert "hunter2" not in repr(transport)
 
 
@@ -331,6 +350,16 @@ async def test_a_shell_that_is_gone_is_replaced_once(node: Node, transport: Winr
     assert len(node.said("run")) == 4
 
 
+async def test_a_connection_that_ended_between_calls_is_replaced_and_the_command_sent_once(
+    node: Node, transport: WinrmTransport
+) -> None:
+    await transport.run(["a"], timeout=5)
+    node.answers["run"] = [WireOver()]
+    await transport.run(["b"], timeout=5)
+    assert node.said("run") == ["run in S1: a ", "run in S1: b "]
+    assert node.wires == 2
+
+
 async def test_a_lost_second_attempt_is_unknown(node: Node, transport: WinrmTransport) -> None:
     node.answers["run"] = [GONE, CUT]
     with pytest.raises(ConnectionLost):
@@ -346,8 +375,11 @@ async def test_what_fails_amid_the_input_is_unknown_and_not_repeated(
     with pytest.raises(ConnectionLost):
         await transport.run(["install"], stdin=b"x", timeout=5)
     assert (len(node.said("run")), len(node.said("input"))) == (1, 1)
+    # Something may still run in that shell: it is closed before the next command, in another one.
+    await transport.run(["look"], timeout=5)
+    assert node.diary[-6:-3] == ["close S1", "open 65001", "run in S2: look "]
     await transport.close()
-    assert node.said("close") == ["close S1"]
+    assert node.said("close") == ["close S1", "close S2"]
 
 
 # -- output -------------------------------------------------------------------------------------
@@ -359,6 +391,7 @@ async def test_silence_is_waited_out_for_as_long_as_the_limit_allows(
     node.answers["output"] = [SILENCE] * 9 + [(b"at last", b"", 0, True)]
     assert (await transport.run(["slow"], timeout=5)).stdout == b"at last"
     assert len(node.said("run")) == 1
+    assert node.wires == 1, "silence is no reason to log on again"
 
 
 @pytest.mark.parametrize("cuts", [3, 4])
@@ -426,9 +459,125 @@ async def test_a_command_without_end_is_told_to_end(node: Node, transport: Winrm
         "begun. The node was told to end it. "
         "Look at what is true on the node before anything is repeated."
     )
-    assert node.said("cleanup")[0] == "cleanup S1 C1"
+    assert set(node.said("cleanup")) == {"cleanup S1 C1"}
     assert "abort" not in node.diary
     assert len(node.said("run")) == 1
+
+
+async def ended(transport: WinrmTransport, node: Node) -> None:
+    """Lets the node go on, and waits until nothing of ours is under way."""
+    node.goes_on.set()
+    await transport.close()
+
+
+async def test_a_command_that_waits_for_its_shell_is_never_sent_once_it_was_given_up(
+    node: Node, transport: WinrmTransport
+) -> None:
+    node.holds = "open"
+    call = asyncio.create_task(transport.run(["msiexec"], timeout=60))
+    await until(node.stuck)
+    call.cancel()
+    await asyncio.sleep(0.05)
+    await ended(transport, node)
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert node.said("run") == node.said("cleanup") == []
+    assert node.wires == 1, "there was nothing to end"
+
+
+async def test_a_command_that_could_not_be_sent_in_time_was_not_sent(node: Node) -> None:
+    node.holds = "open"
+    transport = connect(replace(PATIENCE, farewell=0.05))
+    with pytest.raises(Unreachable, match=r"did not get ready for a command within 0\.1 s"):
+        await transport.run(["msiexec"], timeout=0.1)
+    node.goes_on.set()
+    async with asyncio.timeout(5):
+        while len(node.said("open")) > node.shells:
+            await asyncio.sleep(0.01)
+    await transport.close()
+    assert node.said("run") == []
+
+
+async def test_a_command_whose_shell_was_gone_is_not_sent_again_once_it_was_given_up(
+    node: Node, transport: WinrmTransport
+) -> None:
+    node.holds = "run"
+    node.answers["run"] = [GONE]
+    call = asyncio.create_task(transport.run(["msiexec"], timeout=60))
+    await until(node.stuck)
+    call.cancel()
+    await asyncio.sleep(0.05)
+    await ended(transport, node)
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert (len(node.said("open")), len(node.said("run"))) == (1, 1)
+
+
+async def test_the_rest_of_the_input_is_kept_from_a_command_that_was_given_up(
+    node: Node, transport: WinrmTransport
+) -> None:
+    """Half a script is not run; the other half would make it whole."""
+    node.holds = "input"
+    stdin = b"x" * (2 * STDIN_CHUNK)
+    call = asyncio.create_task(transport.run(["powershell"], stdin=stdin, timeout=60))
+    await until(node.stuck)
+    call.cancel()
+    await asyncio.sleep(0.05)
+    await ended(transport, node)
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert node.said("input") == [f"input S1 C1: {STDIN_CHUNK}"]
+    assert "cleanup S1 C1" in node.diary
+
+
+@pytest.mark.parametrize(("operation", "answer"), [("input", BUSY), ("output", CUT)])
+async def test_between_attempts_there_is_a_pause_that_can_be_ended(
+    node: Node, operation: str, answer: Exception
+) -> None:
+    node.answers[operation] = [answer]
+    node.holds = operation
+    transport = connect(replace(PATIENCE, reconnect=(60,)))
+    call = asyncio.create_task(transport.run(["exit"], timeout=60))
+    await until(node.stuck)
+    node.goes_on.set()
+    await asyncio.sleep(0.1)
+    assert len(node.said(operation)) == 1
+    async with asyncio.timeout(5):
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await transport.close()
+    assert len(node.said(operation)) == 1
+
+
+async def test_nothing_more_is_asked_of_a_silent_command_that_was_given_up(
+    node: Node, transport: WinrmTransport
+) -> None:
+    node.holds = "output"
+    node.answers["output"] = [SILENCE]
+    call = asyncio.create_task(transport.run(["msiexec"], timeout=60))
+    await until(node.stuck)
+    call.cancel()
+    await asyncio.sleep(0.05)
+    await ended(transport, node)
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert len(node.said("output")) == 1
+
+
+async def test_a_command_that_has_ended_is_not_ended_again(
+    node: Node, transport: WinrmTransport
+) -> None:
+    node.holds = "cleanup"
+    call = asyncio.create_task(transport.run(["exit"], timeout=60))
+    await until(node.stuck)
+    call.cancel()
+    await asyncio.sleep(0.05)
+    await ended(transport, node)
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert node.said("cleanup") == ["cleanup S1 C1"]
+    assert node.wires == 1
 
 
 async def test_a_node_that_cannot_be_told_is_hung_up_on(node: Node) -> None:
@@ -459,6 +608,47 @@ async def test_a_call_that_nobody_waits_for_is_ended_on_the_node(
     assert "hang up" in node.diary
 
 
+async def test_a_command_line_that_is_too_long_is_refused_by_name(
+    node: Node, transport: WinrmTransport
+) -> None:
+    with pytest.raises(TransportError, match=r"^OCTO1: .*8191"):
+        await transport.run(["exit", "1" * 8190], timeout=5)
+    assert node.diary == []
+
+
+async def test_nodes_that_say_nothing_hold_up_no_other(node: Node) -> None:
+    """Each call waits in a thread; asyncio's own pool would have six of them."""
+    node.speaks.clear()
+    node.ends_on_cleanup = False
+    transports = [connect() for _ in range(40)]
+    calls = [asyncio.create_task(each.run(["w"], timeout=60)) for each in transports]
+    async with asyncio.timeout(5):
+        while len(node.said("input")) < len(calls):
+            await asyncio.sleep(0.01)
+    node.speaks.set()
+    await asyncio.gather(*calls)
+    await asyncio.gather(*(each.close() for each in transports))
+    assert len(node.said("close")) == len(calls)
+
+
+async def test_a_call_that_waits_for_its_turn_when_all_is_closed_is_not_sent(
+    node: Node, transport: WinrmTransport
+) -> None:
+    node.speaks.clear()
+    calls = [asyncio.create_task(transport.run(["w"], timeout=60)) for _ in range(CALLS_AT_ONCE)]
+    async with asyncio.timeout(5):
+        while len(node.said("input")) < CALLS_AT_ONCE:
+            await asyncio.sleep(0.01)
+    late = asyncio.create_task(transport.run(["late"], timeout=60))
+    await asyncio.sleep(0)
+    await transport.close()
+    with pytest.raises(TransportError) as refused:
+        await late
+    assert str(refused.value) == "OCTO1: the connection was closed. Nothing was sent."
+    await asyncio.gather(*calls, return_exceptions=True)
+    assert not [entry for entry in node.diary if "late" in entry]
+
+
 async def test_no_more_calls_at_once_than_a_node_has_shells_for(
     node: Node, transport: WinrmTransport
 ) -> None:
@@ -481,10 +671,17 @@ async def test_no_more_calls_at_once_than_a_node_has_shells_for(
     assert len(node.said("close")) == len(node.said("open")) == CALLS_AT_ONCE
 
 
+@pytest.mark.parametrize(
+    ("last_output", "last_close"),
+    [(DONE, None), (OTHER, None), (CUT, None), (DONE, CUT), (DONE, WireOver())],
+)
 async def test_closing_ends_what_runs_and_nothing_is_sent_afterwards(
-    node: Node, transport: WinrmTransport
+    node: Node, transport: WinrmTransport, last_output: Any, last_close: Any
 ) -> None:
+    """However the node takes its end, and whether it is there to close the shell."""
     node.speaks.clear()
+    node.answers["output"] = [last_output]
+    node.answers["close"] = [last_close, last_close]
     call = asyncio.create_task(transport.run(["msiexec"], timeout=60))
     await until(node.asked)
     await transport.close()
@@ -500,8 +697,8 @@ async def test_closing_ends_what_runs_and_nothing_is_sent_afterwards(
     assert str(refused.value) == "OCTO1: the connection was closed. Nothing was sent."
     assert refused.value.outcome_known
     assert len(node.said("run")) == sent == 1
-    await asyncio.sleep(0)
-    assert node.said("close") == ["close S1"]
+    assert node.said("close")[:1] == ([] if isinstance(last_close, WireOver) else ["close S1"])
+    assert node.diary[-1] == "hang up"
 
 
 async def test_a_node_that_is_gone_does_not_hold_up_the_closing(
@@ -512,6 +709,39 @@ async def test_a_node_that_is_gone_does_not_hold_up_the_closing(
     await transport.close()
     assert node.diary[-2:] == ["close S1", "hang up"]
     await transport.close()
+
+
+async def test_a_node_that_does_not_answer_holds_up_the_closing_no_longer_than_a_farewell(
+    node: Node,
+) -> None:
+    transport = connect(replace(PATIENCE, farewell=0.05))
+    await transport.run(["a"], timeout=5)
+    node.holds = "close"
+    async with asyncio.timeout(2):
+        await transport.close()
+    assert node.diary[-2:] == ["close S1", "abort"]
+    node.goes_on.set()
+
+
+async def test_a_transport_that_is_closed_asks_for_no_secret(node: Node) -> None:
+    secrets = Secrets()
+    transport = connect(secrets=secrets)
+    await transport.close()
+    with pytest.raises(TransportError, match="the connection was closed"):
+        await transport.run(["a"], timeout=5)
+    assert (secrets.asked, node.wires) == ([], 0)
+
+
+async def test_calls_one_after_the_other_never_wait_for_a_turn(
+    node: Node, transport: WinrmTransport
+) -> None:
+    for _ in range(CALLS_AT_ONCE + 2):
+        await transport.run(["a"], timeout=5)
+    node.answers["run"] = [OTHER] * (CALLS_AT_ONCE + 2)
+    for _ in range(CALLS_AT_ONCE + 2):
+        with pytest.raises(TransportError, match="WinRM refuses the command"):
+            await transport.run(["a"], timeout=5)
+    assert node.wires == 1
 
 
 @pytest.mark.parametrize("answer", [GONE, OTHER])
@@ -582,7 +812,7 @@ async def test_a_file_that_cannot_be_written_is_told_in_the_nodes_words(
             "OCTO1: C:\\a.log could not be read. Access is denied.",
         ),
         ((b"abc", b"", 0), TransportError, "OCTO1: C:\\a.log did not arrive whole. abc."),
-        ((b"ab!c", b"", 0), TransportError, "OCTO1: C:\\a.log did not arrive whole. ab!c."),
+        ((b"ab!cd", b"", 0), TransportError, "OCTO1: C:\\a.log did not arrive whole. ab!cd."),
     ],
 )
 async def test_a_file_that_cannot_be_read(

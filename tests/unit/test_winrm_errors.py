@@ -323,3 +323,14 @@ def test_output_is_asked_for_again_only_where_none_can_be_lost(
     error: Exception, again: bool
 ) -> None:
     assert faults.is_broken_connection(error) is again
+
+
+def test_the_cause_is_found_wherever_it_stands_and_however_it_is_linked() -> None:
+    bottom = ConnectionResetError(104, "Connection reset by peer")
+    beside = requests.ConnectionError(ProtocolError("Connection aborted."))
+    beside.__context__ = bottom
+    circle = ProtocolError("Connection aborted.")
+    circle.__context__ = beside
+    beside.__cause__ = circle
+    found = faults.after_sending(beside, "OCTO1", NTLM)
+    assert found.what.endswith("broke while the command ran: Connection reset by peer")
