@@ -60,7 +60,7 @@ class Node:
     def __init__(self) -> None:
         self.answers: dict[str, list[Any]] = defaultdict(list)
         self.diary: list[str] = []
-        self.endpoints: set[tuple[Endpoint, str]] = set()
+        self.endpoints: set[tuple[Endpoint, str, Patience]] = set()
         self.connects = True
         #: How many connections were made, or tried.
         self.wires = 0
@@ -98,7 +98,7 @@ class FakeWire:
         self._broken = threading.Event()
         node.wires += 1
         self.connection = SimpleNamespace(made=node.connects)
-        node.endpoints.add((endpoint, password))
+        node.endpoints.add((endpoint, password, patience))
 
     def open_shell(self, *, codepage: int) -> str:
         shell = self._node.answer("open", f"open {codepage}")
@@ -220,6 +220,7 @@ async def test_the_node_is_reached_as_the_profile_says(node: Node, tmp_path: Pat
                 False,
             ),
             "hunter2",
+            PATIENCE,
         )
     }
     assert secrets.asked == ["env:PASSWORD"]
@@ -315,14 +316,23 @@ async def test_a_command_that_was_surely_not_sent_is_said_to_be_so(
     assert len(node.said("run")) == 1
 
 
-@pytest.mark.parametrize("refusal", [OTHER, InvalidCredentialsError("rejected"), CUT])
+@pytest.mark.parametrize(
+    ("refusal", "connects", "words"),
+    [
+        (OTHER, True, "OCTO1: WinRM refuses the command"),
+        (InvalidCredentialsError("rejected"), True, "OCTO1: the node refuses the account"),
+        (CUT, True, "OCTO1: the connection to octo1.example.com:5986 broke before the command"),
+        (CUT, False, "OCTO1: no connection to octo1.example.com:5986"),
+    ],
+)
 async def test_a_shell_that_could_not_be_opened_runs_nothing(
-    node: Node, transport: WinrmTransport, refusal: Exception
+    node: Node, transport: WinrmTransport, refusal: Exception, connects: bool, words: str
 ) -> None:
     node.answers["open"] = [refusal]
-    node.connects = False
+    node.connects = connects
     with pytest.raises(TransportError) as caught:
         await transport.run(["install"], timeout=5)
+    assert str(caught.value).startswith(words)
     assert caught.value.outcome_known
     assert node.said("run") == []
 
@@ -723,6 +733,23 @@ async def test_a_node_that_does_not_answer_holds_up_the_closing_no_longer_than_a
     node.goes_on.set()
 
 
+async def test_a_call_that_ends_after_the_closing_leaves_no_shell_behind(node: Node) -> None:
+    node.speaks.clear()
+    node.ends_on_cleanup = False
+    transport = connect(replace(PATIENCE, farewell=0.02))
+    call = asyncio.create_task(transport.run(["msiexec"], timeout=60))
+    await until(node.asked)
+    node.holds = "cleanup"
+    await transport.close()
+    node.goes_on.set()
+    node.speaks.set()
+    with pytest.raises(ConnectionLost):
+        await call
+    async with asyncio.timeout(5):
+        while node.diary[-1] != "hang up" or node.said("close") != ["close S1"]:
+            await asyncio.sleep(0.01)
+
+
 async def test_a_transport_that_is_closed_asks_for_no_secret(node: Node) -> None:
     secrets = Secrets()
     transport = connect(secrets=secrets)
@@ -793,13 +820,12 @@ def printed(*answers: tuple[bytes, bytes, int]) -> list[tuple[bytes, bytes, int,
 async def test_a_file_that_cannot_be_written_is_told_in_the_nodes_words(
     node: Node, transport: WinrmTransport
 ) -> None:
-    node.answers["output"] = printed((b"x" * 600, b" Access is denied\r\n", 1))
+    node.answers["output"] = printed((b"x" * 600, b" Acc\xe8s refus\xe9\r\n", 1))
     with pytest.raises(TransportError) as caught:
         await transport.upload(b"data", "C:\\agent.ps1")
     told = str(caught.value)
-    assert told.startswith("OCTO1: C:\\agent.ps1 could not be written. x")
-    assert told.endswith("x Access is denied.")
-    assert len(told) < 600
+    last = f"{'x' * 600} Acc\ufffds refus\ufffd"[-500:]
+    assert told == f"OCTO1: C:\\agent.ps1 could not be written. {last}."
 
 
 @pytest.mark.parametrize(
