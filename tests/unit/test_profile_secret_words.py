@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
 from octotui.api import SecretReference
 from octotui.api.errors import SecretError
@@ -105,6 +106,39 @@ def test_a_secret_of_the_largest_size_is_read_whole(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"x" * (64 * 1024))
     secret = SecretStore(tmp_path).resolve(SecretReference("file:key"))
     assert secret.get_secret_value() == "x" * (64 * 1024)
+
+
+def test_a_command_can_ask_nobody(tmp_path: Path) -> None:
+    """What the operator types belongs to the cockpit."""
+    read, write = os.pipe()
+    os.write(write, b"typed\n")
+    os.close(write)
+    ours = os.dup(0)
+    os.dup2(read, 0)
+    try:
+        found = SecretStore(tmp_path).resolve(
+            SecretReference(command("import sys; print('read: ' + sys.stdin.read())"))
+        )
+    finally:
+        os.dup2(ours, 0)
+        os.close(ours)
+        os.close(read)
+    assert found.get_secret_value() == "read: "
+
+
+def test_a_command_that_cannot_be_encoded(tmp_path: Path) -> None:
+    said = words(SecretStore(tmp_path), 'cmd:["pass", "\\ud800"]')
+    assert said.startswith("the secret's command pass cannot be run: 'utf-8' codec can't encode")
+
+
+def test_a_command_is_asked_again_after_a_minute(tmp_path: Path) -> None:
+    now = [1000.0]
+    store = SecretStore(tmp_path, monotonic=lambda: now[0])
+    counting = command("open('calls', 'a').write('x'); print(len(open('calls').read()))")
+    answers = []
+    for now[0] in (1000.0, 1059.9, 1060.0, 1119.9):
+        answers.append(store.resolve(SecretReference(counting)).get_secret_value())
+    assert answers == ["1", "1", "2", "2"]
 
 
 def test_what_a_command_says_besides_reaches_no_terminal(
@@ -292,6 +326,8 @@ def test_what_is_wrong_with_a_reference(value: object, wrong: str) -> None:
     [
         ("ENV:KEY", "env:"),
         ("evn:KEY", "env:"),
+        ("evn:KEY:2", "env:"),
+        ("evn", ""),
         ("flie:key", "file:"),
         ("key-ring:a/b", "keyring:"),
         ("command:[]", "cmd:"),
@@ -328,8 +364,6 @@ def test_what_is_no_reference_is_not_repeated(text: str) -> None:
 
 
 def test_a_settings_model_takes_references_and_gives_them_back() -> None:
-    from pydantic import BaseModel, ValidationError
-
     class Account(BaseModel):
         password: SecretReference
 
@@ -374,8 +408,26 @@ def test_a_settings_model_takes_references_and_gives_them_back() -> None:
         "x",
         "token",
     )
-    assert list(secret_values(Settings, "hunter2")) == []
+    assert list(secret_values(Settings, "hunter2 is no token")) == []
+    assert list(secret_values(Settings, {"token": {"a": "hunter2"}})) == [
+        (("token",), {"a": "hunter2"})
+    ]
     assert secret_names(Settings) == {"token", "password"}
+
+
+class Account(BaseModel):
+    """Holds others like itself."""
+
+    pin: SecretReference | None = None
+    deputies: tuple[Account, ...] = ()
+
+
+def test_the_names_of_secrets_in_settings_that_hold_their_like() -> None:
+    assert secret_names(Account) == {"pin"}
+    written = {"deputies": [{"deputies": [{"pin": "hunter2"}]}]}
+    assert list(secret_values(Account, written)) == [
+        (("deputies", 0, "deputies", 0, "pin"), "hunter2")
+    ]
 
 
 @pytest.mark.parametrize(
