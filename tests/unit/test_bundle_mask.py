@@ -251,3 +251,24 @@ def test_a_value_below_its_name_is_masked_though_the_line_above_names_another(
     assert SECRET not in masked
     assert "x1" not in masked
     assert masked.endswith("\nplain\n")
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        {"Name": "x", "Type": "String", "Value": "plain"},
+        {"Name": "x", "Kind": "Sensitive", "Value": "plain"},
+        {"Name": "x", "IsSensitive": "no", "Value": "plain"},
+    ],
+)
+def test_a_json_value_is_not_masked_for_other_reasons(pair: dict[str, object]) -> None:
+    assert Mask().json(pair) == pair
+
+
+def test_no_letter_of_a_secret_is_taken_for_its_quotes() -> None:
+    assert Mask().text("Password=xhunter2x;Encrypt=true") == "Password=***;Encrypt=true"
+
+
+@pytest.mark.parametrize("text", ["api_key=env:OCTO_KEY", "password = 'file:my key.txt'"])
+def test_a_reference_stays_with_and_without_quotes(text: str) -> None:
+    assert Mask().text(text) == text
