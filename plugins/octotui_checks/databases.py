@@ -24,24 +24,28 @@ class Database:
         for protocol in _PROTOCOLS:
             server = server.removeprefix(protocol)
         server = server.removesuffix(_DEFAULT_PORT).strip()
-        host, backslash, sql_instance = server.partition("\\")
+        host, rest = _split(server)
         if host in _THIS_MACHINE:
             host = computer.casefold()
-        return cls(host + backslash + sql_instance, name.strip().casefold())
+        return cls(host + rest, name.strip().casefold())
 
     def __str__(self) -> str:
         return f"{self.name} on {self.server}"
 
     def surely_is(self, other: Database) -> bool:
         """The same database, where a server may be named with or without its domain."""
-        return self.name == other.name and (
-            self.server == other.server or _short(self.server) == _short(other.server)
-        )
+        (host, rest), (other_host, other_rest) = _split(self.server), _split(other.server)
+        same = host == other_host or _short(host) == other_host or host == _short(other_host)
+        return self.name == other.name and rest == other_rest and same
 
 
-def _short(server: str) -> tuple[str, str]:
-    """A server's name without its domain, and what follows the name: SQL instance, port."""
-    host, backslash, rest = server.partition("\\")
-    host, comma, port = host.partition(",")
+def _split(server: str) -> tuple[str, str]:
+    """A server's machine, and what follows it: SQL instance, port."""
+    end = min((at for at in map(server.find, "\\,") if at >= 0), default=len(server))
+    return server[:end], server[end:]
+
+
+def _short(host: str) -> str:
+    """A machine's name without its domain; an address stays whole."""
     is_address = host.replace(".", "").isdigit()
-    return (host if is_address else host.partition(".")[0]), backslash + rest + comma + port
+    return host if is_address else host.partition(".")[0]

@@ -57,7 +57,6 @@ class Call:
         self._channel = channel
         shell, command = self._start(channel)
         try:
-            self._check()
             self._feed(channel, shell, command)
             completed = self._collect(channel, shell, command)
         except faults.EXPECTED as error:

@@ -48,7 +48,7 @@ class Reach:
 
     seconds: float = 0.0
     outcome: str = ""
-    lines: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    lines: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
 
 
 class Session:
@@ -131,18 +131,20 @@ class Session:
 
     def _measure(self) -> list[Reach]:
         files = {str(self.root / mutant.file): mutant.file for mutant in self.mutants}
-        reaches = []
+        reaches = [Reach() for _ in self._items]
+        current = Reach()
+
+        def on_line(frame: FrameType, _: str, __: object) -> Any:
+            # Of the test that runs now: a pool's thread may live longer than the test it began in.
+            current.lines[files[frame.f_code.co_filename]].add(frame.f_lineno)
+            return on_line
+
+        def on_call(frame: FrameType, _: str, __: object) -> Any:
+            return on_line if frame.f_code.co_filename in files else None
+
         for position, item in enumerate(self._items):
-            reach = Reach()
+            current = reaches[position]
             self._failed = ""
-
-            def on_line(frame: FrameType, event: str, _: Any, reach: Reach = reach) -> Any:
-                reach.lines[files[frame.f_code.co_filename]].add(frame.f_lineno)
-                return on_line
-
-            def on_call(frame: FrameType, event: str, _: Any, on_line: Any = on_line) -> Any:
-                return on_line if frame.f_code.co_filename in files else None
-
             threading.settrace(on_call)
             sys.settrace(on_call)
             began = time.monotonic()
@@ -151,10 +153,8 @@ class Session:
             finally:
                 sys.settrace(None)
                 threading.settrace(None)
-            reach.seconds = time.monotonic() - began
-            reach.outcome = self._failed or "passed"
-            reach.lines = {file: set(lines) for file, lines in reach.lines.items()}
-            reaches.append(reach)
+            current.seconds = time.monotonic() - began
+            current.outcome = self._failed or "passed"
         return reaches
 
     # --- with one mutant each ---
@@ -188,7 +188,7 @@ class Session:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process, signal.SIGKILL)  # what its tests may have left behind
                 self._note(number, status, said, kills)
-            self.progress(len(self.verdicts), len(self.mutants))
+                self.progress(len(self.verdicts), len(self.mutants))
 
     def _note(
         self, number: int, status: int, said: str, kills: dict[tuple[str, str], Counter[int]]
@@ -246,15 +246,13 @@ def _quiet() -> None:
 
 def other_copies(root: Path, files: set[str]) -> str:
     """Names modules that were loaded from elsewhere: no mutant of them would be seen."""
-    modules = [(name, getattr(module, "__file__", None)) for name, module in sys.modules.items()]
-    return "\n".join(
-        f"{name} was loaded from {path}, not from {root / file}"
-        for file in sorted(files)
-        for name, path in modules
-        if path
-        and f"/{file}".endswith(f"/{name.replace('.', '/')}.py")
-        and Path(path) != root / file
-    )
+    said = []
+    for file in sorted(files):
+        name = file.removeprefix("plugins/").removesuffix(".py").replace("/", ".")
+        loaded = getattr(sys.modules.get(name), "__file__", None)
+        if loaded and Path(loaded) != root / file:
+            said.append(f"{name} was loaded from {loaded}, not from {root / file}")
+    return "\n".join(said)
 
 
 def live_functions() -> dict[tuple[str, str, int], list[FunctionType]]:

@@ -240,6 +240,7 @@ async def test_a_transfer_that_always_breaks_off_tells_how_far_it_got(
         (DATA[:-1], f"it has {len(DATA) - 1} bytes, published are {len(DATA)}"),
         (b"PK\x03\x04" + DATA, "bytes, published are"),
     ],
+    ids=["changed", "longer", "shorter", "other"],
 )
 async def test_what_is_not_what_was_published_is_not_asked_for_again(
     sites: Sites, tmp_path: Path, data: bytes, words: str
@@ -252,6 +253,88 @@ async def test_what_is_not_what_was_published_is_not_asked_for_again(
     assert "Nothing of it was kept" in str(error)
     assert len(asked) == 1
     assert not list(tmp_path.iterdir())
+
+
+def chunked(data: bytes) -> tuple[Handler, list[str]]:
+    """A site that does not tell the size before it sends."""
+    asked: list[str] = []
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        asked.append(request.method)
+        response = web.StreamResponse()
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        await response.write(data)
+        return response
+
+    return handle, asked
+
+
+@pytest.mark.parametrize(
+    ("data", "words", "times"),
+    [
+        (DATA + b"\x00", f"it has {len(DATA) + 1} bytes, published are {len(DATA)}", 1),
+        (DATA[:-1], "the site ended the transfer early", ATTEMPTS),
+        (b"", "the site ended the transfer early", ATTEMPTS),
+    ],
+    ids=["longer", "shorter", "nothing"],
+)
+async def test_a_size_that_is_only_seen_at_the_end_is_compared_too(
+    sites: Sites, tmp_path: Path, data: bytes, words: str, times: int
+) -> None:
+    handle, asked = chunked(data)
+    url = await source_url(sites, handle)
+    # Not even the hash would tell it here: nothing was published but the size.
+    package = Package(VERSION, NAME, url, "", len(DATA))
+    error = await refused(sites.source(url).download(package, tmp_path / NAME, ignore))
+    assert words in str(error)
+    assert "Nothing of it was kept" in str(error)
+    assert len(asked) == times
+    assert not list(tmp_path.iterdir())
+
+
+async def test_nothing_at_all_is_no_package(sites: Sites, tmp_path: Path) -> None:
+    handle, _ = chunked(b"")
+    url = await source_url(sites, handle)
+    package = Package(VERSION, NAME, url, "", None)
+    error = await refused(sites.source(url).download(package, tmp_path / NAME, ignore))
+    assert "the site sent nothing" in str(error)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [DATA[:-1] + b"\x00", DATA + b"\x00", b"PK" + DATA[2:]],
+    ids=["changed", "longer", "no-msi"],
+)
+async def test_what_is_refused_replaces_nothing(sites: Sites, tmp_path: Path, data: bytes) -> None:
+    """The package that lies there was compared with what was published then."""
+    (tmp_path / NAME).write_bytes(DATA)
+    handle, _ = chunked(data)
+    url = await source_url(sites, handle)
+    package = Package(VERSION, NAME, url, SHA256, len(DATA))
+    await refused(sites.source(url).download(package, tmp_path / NAME, ignore))
+    assert (tmp_path / NAME).read_bytes() == DATA
+    assert [file.name for file in tmp_path.iterdir()] == [NAME]
+
+
+@pytest.mark.parametrize("sha256", [SHA256.upper(), SHA256])
+async def test_a_hash_is_compared_whole_whatever_its_letters(
+    sites: Sites, tmp_path: Path, sha256: str
+) -> None:
+    handle, _ = answering(msi())
+    url = await source_url(sites, handle)
+    package = Package(VERSION, NAME, url, sha256, None)
+    fetched = await sites.source(url).download(package, tmp_path / NAME, ignore)
+    assert fetched.sha256 == SHA256
+    wrong = "0" if sha256[-1] != "0" else "1"
+    almost = Package(VERSION, NAME, url, sha256[:-1] + wrong, None)
+    error = await refused(sites.source(url).download(almost, tmp_path / "other.msi", ignore))
+    assert str(error) == (
+        f"{NAME} is not what was published: its SHA-256 is {SHA256}, published is "
+        f"{sha256[:-1] + wrong}. It was changed at the site or on the way. Nothing of it was kept. "
+        "Download it by hand and compare; if the site is wrong, tell whoever runs it."
+    )
 
 
 async def test_what_is_no_msi_is_told_though_nothing_was_published(

@@ -202,3 +202,73 @@ def test_a_log_of_megabytes_is_masked_as_one_of_lines() -> None:
     masked = Mask().text(text)
     assert SECRET not in masked
     assert len(masked) == len(text) - 2 * (len(SECRET) - 3)
+
+
+def test_a_document_of_json_stays_readable_json_wherever_it_begins() -> None:
+    text = '\r\n  {"Größe": 1, "password": "hunter2"}\n'
+    assert Mask().document(text) == '{\n  "Größe": 1,\n  "password": "***"\n}'
+    assert Mask().document('\n[{"pwd": "hunter2"}]') == '[\n  {\n    "pwd": "***"\n  }\n]'
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000 + "\npwd=hunter2\n", "{'a': 1}\npwd=hunter2\n"])
+def test_what_only_begins_like_json_is_masked_as_text(text: str) -> None:
+    assert Mask().document(text) == text.replace(SECRET, "***")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u0130" * 40 + " first\nlast word=1\nPassword=hunter2\nthe next line\n",
+        "\npwd=hunter2\nplain\nplain\nplain\npwd=hunter2",
+        "pwd=hunter2\npwd=hunter2\npwd=hunter2\nplain\n",
+        "plain\nplain\n<SqlPassword>hunter2</SqlPassword>\nplain",
+    ],
+)
+def test_only_the_secret_of_a_text_changes(text: str) -> None:
+    assert Mask().text(text) == text.replace(SECRET, "***")
+
+
+def test_a_tuple_is_masked_as_a_list_is() -> None:
+    value = {"said": ("pwd=hunter2", 1), "token": ("hunter2", {"a": ("hunter2", None, "")})}
+    assert Mask().json(value) == {
+        "said": ["pwd=***", 1],
+        "token": ["***", {"a": ["***", None, ""]}],
+    }
+
+
+def test_a_secret_in_a_key_is_masked_too() -> None:
+    assert Mask(lambda text: text.replace(SECRET, "***")).json({"of hunter2": 1}) == {"of ***": 1}
+
+
+@pytest.mark.parametrize("before", ["pwd=x1", "Authorization: x1", "plain\npwd=x1\npwd=x1"])
+@pytest.mark.parametrize(
+    "text", ["<SqlPassword>\nhunter2\n</SqlPassword>", '"SqlPassword":\n  "hunter2"']
+)
+def test_a_value_below_its_name_is_masked_though_the_line_above_names_another(
+    before: str, text: str
+) -> None:
+    masked = Mask().text(f"{before}\n{text}\nplain\n")
+    assert SECRET not in masked
+    assert "x1" not in masked
+    assert masked.endswith("\nplain\n")
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        {"Name": "x", "Type": "String", "Value": "plain"},
+        {"Name": "x", "Kind": "Sensitive", "Value": "plain"},
+        {"Name": "x", "IsSensitive": "no", "Value": "plain"},
+    ],
+)
+def test_a_json_value_is_not_masked_for_other_reasons(pair: dict[str, object]) -> None:
+    assert Mask().json(pair) == pair
+
+
+def test_no_letter_of_a_secret_is_taken_for_its_quotes() -> None:
+    assert Mask().text("Password=xhunter2x;Encrypt=true") == "Password=***;Encrypt=true"
+
+
+@pytest.mark.parametrize("text", ["api_key=env:OCTO_KEY", "password = 'file:my key.txt'"])
+def test_a_reference_stays_with_and_without_quotes(text: str) -> None:
+    assert Mask().text(text) == text

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from octotui.api.facts import Disk, Facts, InstalledVersion, License
+from octotui.api.facts import Disk, Facts, InstalledVersion, Instance, License
 from octotui.testing.example_facts import (
     TARGET,
     example_facts,
@@ -86,6 +86,27 @@ def license_of(compliant: bool | None, **more: str) -> Facts:
     return with_cluster(FINE, license=license, **more)
 
 
+def instance_on(server: str, node_name: str) -> Instance:
+    return replace(example_instance(node_name), database_server=server)
+
+
+def at_address(facts: Facts, address: str) -> Facts:
+    """The cluster's database is named by its address on every node."""
+    for node in facts.nodes:
+        facts = with_node(facts, node, instances=(instance_on(address, node),))
+    return facts
+
+
+def foreign_first(server: str) -> Facts:
+    """A single server whose host lists another cluster's instance before ours."""
+    test = replace(instance_on("sql2.example.com", "TEST1"), name="Test")
+    test = replace(test, database_name="OctopusTest")
+    facts = with_node(example_facts(1), "OCTO1", instances=(test, example_instance("OCTO1")))
+    return with_database(facts, server=server)
+
+
+(SERVICE,) = FINE.readable_nodes["OCTO1"].services.services
+
 EVERYTHING = ("install", "home", "staging")
 #: Staging (both packages of 1.4 GB twice) 5.2, installation 5, home 2 GiB.
 ALL_ON_ONE = 5 * GIB + 2 * GIB + 4 * 1_400_000_000
@@ -160,7 +181,8 @@ CASES = [
         "the target is installed",
         replace(FINE, target=example_package("2025.2.13071")),
         "fail",
-        "installed already",
+        "2025.2.13071 is installed already",
+        "choose a newer target",
     ),
     case(
         "versions",
@@ -176,6 +198,21 @@ CASES = [
         replace(FINE, target=None, problems={"target": "version 2025.9.1 is not offered."}),
         "fail",
         "there is no package to install: version 2025.9.1 is not offered",
+    ),
+    case(
+        "versions",
+        "a newer year with a smaller build",
+        replace(FINE, target=example_package("2026.2.1")),
+        "pass",
+        "2026.2.1 is newer",
+    ),
+    case(
+        "versions",
+        "a target that is no release",
+        replace(FINE, target=example_package("2026.1.0-beta")),
+        "fail",
+        "the target '2026.1.0-beta' is not year.minor.build",
+        "Choose a released version",
     ),
     case("versions", "the API is silent", silent(FINE), "fail", "unknown: connection refused"),
     case("way-back", "the old package is there", FINE, "pass", "2025.2.13071 can be had"),
@@ -213,7 +250,7 @@ CASES = [
         "the first node is stopped",
         serving("stopped", "OCTO1"),
         "fail",
-        "does not run",
+        "Octopus Server does not run",
         "[upgrade] first",
         node="OCTO1",
     ),
@@ -249,13 +286,15 @@ CASES = [
         "warn",
         "offline nodes",
         "OCTO3",
+        "Make sure that they stay off",
     ),
     case(
         "cluster-nodes",
         "a node of the profile that the cluster sees offline",
         with_cluster(FINE, nodes=(ONE, replace(TWO, offline=True))),
         "warn",
-        "offline",
+        "sees OCTO2 (last seen 2026-01-01) as offline",
+        "Start its service",
         node="OCTO2",
     ),
     case(
@@ -275,6 +314,7 @@ CASES = [
         database("sql9.example.com", facts=with_cluster(FINE, nodes=(ONE,))),
         "fail",
         "the cluster does not know OCTO2 (instance OctopusServer)",
+        "this is another cluster's",
         node="OCTO2",
     ),
     case(
@@ -293,6 +333,7 @@ CASES = [
         ),
         "fail",
         "says it is OCTO1, and so does OCTO1",
+        "Name each host once",
         node="OCTO2",
     ),
     case(
@@ -302,7 +343,106 @@ CASES = [
         "fail",
         "foreign instance",
         "Test uses the database octopustest on sql2.example.com",
+        "the cluster uses octopus on sql1.example.com",
+        "to a host of its own",
         node="OCTO2",
+    ),
+    *(
+        case(
+            "cluster-nodes",
+            f"another cluster's instance beside ours: {what}",
+            neighbour(server, name, "TEST1"),
+            "fail",
+            "foreign instance: instance Test uses",
+            "an MSI replaces the binaries of both",
+            "Move that instance",
+            node="OCTO2",
+        )
+        for what, server, name in (
+            ("another database of the same server", "sql1.example.com", "OctopusTest"),
+            ("another port of the same machine", "sql1.example.com,1500", "Octopus"),
+            ("another SQL instance of the same machine", "sql1.example.com\\second", "Octopus"),
+            ("another machine of the same domain", "sql2.example.com", "Octopus"),
+            ("a machine of this name in another domain", "sql1.example.org", "Octopus"),
+            ("a port of this machine", ".,1500", "Octopus"),
+        )
+    ),
+    case(
+        "cluster-nodes",
+        "another cluster's instance beside ours: another address",
+        with_database(
+            with_node(
+                at_address(FINE, "10.0.0.1"),
+                "OCTO2",
+                instances=(
+                    instance_on("10.0.0.1", "OCTO2"),
+                    replace(instance_on("10.0.0.2", "TEST1"), name="Test"),
+                ),
+            ),
+            server="10.0.0.1",
+        ),
+        "fail",
+        "instance Test uses the database octopus on 10.0.0.2, the cluster uses octopus on 10.0.0.1",
+        node="OCTO2",
+    ),
+    case(
+        "cluster-nodes",
+        "the database that jobs were asked about is ours, whatever else the host lists first",
+        foreign_first("sql1.example.com"),
+        "fail",
+        "instance Test uses the database octopustest on sql2.example.com, "
+        "the cluster uses octopus on sql1.example.com",
+        node="OCTO1",
+    ),
+    case(
+        "cluster-nodes",
+        "the database that jobs were asked about is on the first node itself",
+        with_node(foreign_first("(local)"), "OCTO1", computer="SQL1.example.com"),
+        "fail",
+        "instance Test uses the database octopustest on sql2.example.com, "
+        "the cluster uses octopus on sql1.example.com",
+        node="OCTO1",
+    ),
+    case(
+        "cluster-nodes",
+        "the database that most nodes use is ours where none could be asked",
+        replace(neighbour("sql2.example.com", "OctopusTest", "TEST1"), database=None),
+        "fail",
+        "instance Test uses the database octopustest",
+        node="OCTO2",
+    ),
+    case(
+        "cluster-nodes",
+        "the instance that is meant is stopped, another one of the host runs",
+        with_node(
+            replace(FINE, instances={"OCTO1": "OctopusServer"}),
+            "OCTO1",
+            services=replace(
+                FINE.readable_nodes["OCTO1"].services,
+                services=(
+                    replace(SERVICE, state="stopped"),
+                    replace(SERVICE, name="OctopusDeploy: Test", instance="Test"),
+                ),
+            ),
+        ),
+        "fail",
+        "instance OctopusServer does not run, and this node upgrades the database",
+        "[upgrade] first",
+        node="OCTO1",
+    ),
+    case(
+        "cluster-nodes",
+        "no node could be read",
+        without_node(without_node(FINE, "OCTO1"), "OCTO2"),
+        "skip",
+        "no node could be read, see nodes-reachable",
+    ),
+    case(
+        "cluster-nodes",
+        "the first node could not be read",
+        without_node(FINE, "OCTO1"),
+        "skip",
+        "OCTO1 (last seen 2026-01-01) may be OCTO1",
     ),
     case(
         "cluster-nodes",
@@ -327,11 +467,40 @@ CASES = [
     ),
     case(
         "cluster-nodes",
+        "each node's own server at the same port is not one server",
+        with_database(
+            with_node(
+                at_address(FINE, "WIN-OCTO1,1500"),
+                "OCTO2",
+                instances=(instance_on("(local),1500", "OCTO2"),),
+            ),
+            server="(local),1500",
+        ),
+        "warn",
+        "octopus on win-octo2,1500, the cluster uses octopus on win-octo1,1500",
+        node="OCTO2",
+    ),
+    case(
+        "cluster-nodes",
+        "one server at a port, with and without its domain and its name",
+        with_database(
+            with_node(
+                at_address(FINE, "WIN-OCTO1.example.com,1500"),
+                "OCTO1",
+                instances=(instance_on("localhost,1500", "OCTO1"),),
+            ),
+            server=".,1500",
+        ),
+        "pass",
+    ),
+    case(
+        "cluster-nodes",
         "perhaps one server under another name",
         database("octopus-listener"),
         "warn",
         "octopus on octopus-listener",
         "octopus on sql1.example.com",
+        "both names lead to the same SQL Server",
         node="OCTO2",
     ),
     case(
@@ -392,6 +561,7 @@ CASES = [
         drives(Disk("C:\\", 60 * GIB, 90 * GIB, ("install", "staging"))),
         "warn",
         "which drive holds the home directory",
+        "See for yourself",
         node="OCTO1",
     ),
     case(
@@ -407,16 +577,17 @@ CASES = [
         "not compliant",
         license_of(False),
         "fail",
-        "3 of 2 nodes are used",
+        "3 of 2 nodes are used; expires 2027-06-30",
         "Install a licence",
     ),
-    case("license", "not told", license_of(None), "warn", "would not say"),
+    case("license", "not told", license_of(None), "warn", "would not say", "in the portal"),
     case(
         "license",
         "maintenance may not cover the target",
         license_of(True, covered_version="2025.3.14287"),
         "warn",
         "may need a renewed licence",
+        "release date",
         "covers versions up to 2025.3.14287",
     ),
     case(
@@ -493,6 +664,51 @@ def test_check(case: Case) -> None:
     for finding, (_, _, words) in zip(findings, case.finds, strict=True):
         told = f"{finding.evidence} | {finding.fix}"
         assert not [word for word in words if word not in told], told
+
+
+HIGH_AVAILABILITY = "https://octopus.com/docs/administration/high-availability/maintain/"
+UPGRADING = "https://octopus.com/docs/administration/upgrading"
+PAGES = {
+    "nodes-reachable": UPGRADING,
+    "versions": UPGRADING,
+    "cluster-nodes": f"{HIGH_AVAILABILITY}maintain-high-availability-nodes",
+    "disk-space": "https://octopus.com/docs/installation/requirements",
+    "license": UPGRADING,
+    "database-rights": "https://octopus.com/docs/installation/"
+    "permissions-for-the-octopus-windows-service",
+    "way-back": UPGRADING,
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.check}: {case.title}")
+def test_a_finding_says_what_to_do_and_where_to_read(case: Case) -> None:
+    for finding in CHECKS[case.check].run(case.facts):
+        assert finding.link == PAGES[case.check]
+        if finding.result in ("warn", "fail"):
+            assert finding.fix
+
+
+def test_a_host_without_octopus_is_not_called_another_clusters() -> None:
+    """Who corrects the URL of the API because of a wrong host upgrades another cluster."""
+    facts = with_node(with_cluster(FINE, nodes=(ONE,)), "OCTO2", instances=())
+    (finding,) = CHECKS["cluster-nodes"].run(facts)
+    assert finding.fix == "Correct the node's host in the profile"
+
+
+def test_a_node_that_was_never_seen_has_no_time() -> None:
+    facts = with_cluster(FINE, nodes=(ONE, TWO, replace(THREE, last_seen="")))
+    (finding,) = CHECKS["cluster-nodes"].run(facts)
+    assert finding.evidence.endswith("that the profile does not name: OCTO3")
+
+
+def test_a_drive_is_not_charged_for_what_an_upgrade_does_not_put_there() -> None:
+    purposes = ("home", "backup")
+    facts = drives(
+        Disk("C:\\", 20 * GIB, 60 * GIB, ("install", "staging")),
+        Disk("D:\\", 2 * GIB, 60 * GIB, purposes),
+    )
+    (finding,) = CHECKS["disk-space"].run(facts)
+    assert finding.result == "pass", finding.evidence
 
 
 @pytest.mark.parametrize("check", CHECKS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
@@ -19,6 +20,7 @@ from octotui.api.errors import (
     NodeError,
     OctotuiError,
     TimedOut,
+    TransportError,
     Unreachable,
 )
 from octotui.api.facts import FileProof, Job, LocalAnswer, Parked, Services
@@ -138,6 +140,84 @@ async def test_an_agent_that_lies_there_already_is_not_uploaded() -> None:
     node, transport, _ = a_node(sha256=scripts.agent_sha256())
     await node.services()
     assert (transport.uploads, transport.prepared) == ([], 1)
+
+
+async def test_an_agent_of_another_octotui_is_replaced_before_anything_is_asked_of_it() -> None:
+    """What lies there runs as administrator: it must be ours to the last bit."""
+    other = scripts.agent_sha256()[:-1] + ("0" if scripts.agent_sha256()[-1] != "0" else "1")
+    node, transport, _ = a_node(sha256=other)
+    asked: list[int] = []
+    upload = transport.upload
+
+    async def noting(data: bytes, path: str) -> None:
+        asked.append(len(transport.calls))
+        await upload(data, path)
+
+    transport.upload = noting  # type: ignore[method-assign]
+    await node.services()
+    assert transport.uploads == [(scripts.agent(), AGENT_PATH)]
+    assert (asked, len(transport.calls)) == ([0], 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "tries", "taken"),
+    [
+        (ConnectionLost("lost", node="OCTO1"), 3, [0.5, 2.0]),
+        (TimedOut("slow", node="OCTO1"), 2, [1.0]),
+        (Unreachable("refused", node="OCTO1"), 1, []),
+        (TransportError("the disk is full", node="OCTO1"), 1, []),
+    ],
+)
+async def test_an_agent_that_could_not_be_uploaded_is_asked_nothing(
+    error: OctotuiError, tries: int, taken: list[float]
+) -> None:
+    node, transport, pauses = a_node()
+    uploads: list[str] = []
+
+    async def failing(data: bytes, path: str) -> None:
+        uploads.append(path)
+        raise error
+
+    transport.upload = failing  # type: ignore[method-assign]
+    with pytest.raises(type(error)):
+        await node.park()
+    assert (len(uploads), transport.prepared) == (tries, tries)
+    assert pauses.taken == taken
+    assert transport.calls == []
+    # The next call begins anew; nothing was taken for prepared.
+    del transport.upload  # type: ignore[method-assign]
+    await node.services()
+    assert len(transport.uploads) == 1
+
+
+async def test_calls_at_once_prepare_the_node_once() -> None:
+    node, transport, _ = a_node()
+    await asyncio.gather(node.services(), node.services(), node.services())
+    assert (transport.prepared, len(transport.uploads), len(transport.calls)) == (1, 1, 3)
+
+
+async def test_after_a_lost_answer_the_agent_is_not_looked_at_again() -> None:
+    node, transport, _ = a_node(ConnectionLost("lost", node="OCTO1"), ok(DONE))
+    await node.services()
+    assert (transport.prepared, len(transport.calls)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("errors", "taken"),
+    [
+        # A time limit uses up patience, and so does a cut: nobody is asked for ever.
+        ([TimedOut("slow"), ConnectionLost("cut"), ConnectionLost("cut")], [1.0, 2.0]),
+        ([ConnectionLost("cut"), TimedOut("slow")], [0.5]),
+    ],
+)
+async def test_cuts_and_time_limits_count_together(
+    errors: list[OctotuiError], taken: list[float]
+) -> None:
+    node, transport, pauses = a_node(*errors)
+    with pytest.raises(type(errors[-1])):
+        await node.services()
+    assert pauses.taken == taken
+    assert len(transport.calls) == len(errors)
 
 
 async def test_a_connection_lost_while_preparing_is_tried_again() -> None:
