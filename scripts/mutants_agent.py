@@ -19,9 +19,9 @@ How it judges: a first run with marks in every block of the script shows which t
 block (kept in ``.mutants_cache`` until a file of tests changes). Tests that noticed are soon run
 again with the true agent: where one fails then too, because of what a mutant left behind, the
 last mutants are judged anew. A mutant with which a test takes much longer than usual, above all
-one that loops for ever, counts as killed. Of a place that more tests reach than ``--most``, some
-of each sort are run and those that noticed others nearby, so the number of killed is rather too
-low than too high.
+one that loops for ever, counts as killed. Of a place that more tests reach than ``--most``, two
+cases of each parametrized test are run and the quickest of the contract's cases, so the number of
+killed is rather too low than too high.
 
 What cannot be judged here, because only Windows has it: whether msiexec and Octopus.Server.exe
 take the command line as we mean it; rights and owners of files; what the logon type, priority and
@@ -128,7 +128,8 @@ class Reach:
         lately = [t for t in self._noticed[mutant.function] if t in found][:_NOTICED_LATELY]
         by_time = sorted(found - set(lately), key=lambda test: self.seconds[test])
         if len(by_time) > most:
-            # Of a place that all tests go through, different ones see more than many alike.
+            # Of a place that all tests go through, different ones see more than many alike. None
+            # of them is left out for being slow: what takes time guards what is dangerous.
             alike: Counter[str] = Counter()
             kept = []
             for test in by_time:
@@ -138,8 +139,7 @@ class Reach:
                     kept.append(test)
             contract = [test for test in kept if "test_contract" in test]
             others = [test for test in kept if "test_contract" not in test]
-            third = min(most // 3, len(contract))
-            by_time = [*others[: most - third], *contract[:third]]
+            by_time = [*others, *contract[: most // 3]]
         return [*lately, *by_time]
 
     def noticed(self, mutant: Mutant, test: str) -> None:

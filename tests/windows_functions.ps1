@@ -99,11 +99,13 @@ function Register-ScheduledTask {
 }
 function Start-ScheduledTask {
     param([string]$TaskPath, [string]$TaskName)
-    if (-not (Test-WorldTask "$TaskPath$TaskName")) { throw 'The system cannot find the file specified.' }
+    $line = @((Get-WorldText 'registered') -split "`n" | Where-Object { $_.StartsWith("$TaskPath$TaskName|") })
+    if ($line.Count -eq 0) { throw 'The system cannot find the file specified.' }
+    $agent = [regex]::Match($line[-1], '-File "([^"]+)"').Groups[1].Value
     switch (Get-WorldText 'task-mode') {
         'never' { }
-        'process' { Start-Process -FilePath $env:PWSH -ArgumentList "-NoProfile -File `"$PSCommandPath`" job `"$env:AGENT`" $TaskName" }
-        default { & $env:AGENT 'job-run' $TaskName }
+        'process' { Start-Process -FilePath $env:PWSH -ArgumentList "-NoProfile -File `"$PSCommandPath`" job `"$agent`" $TaskName" }
+        default { & $agent 'job-run' $TaskName }
     }
 }
 function Get-ScheduledTaskInfo {

@@ -94,6 +94,19 @@ def test_a_migrator_that_takes_long_is_waited_for_and_its_own_code_told(node: No
     assert (node.read("stdin"), job["output"]) == ("", "said\n")
 
 
+def test_a_migrator_that_was_not_waited_for_has_not_succeeded(node: Node) -> None:
+    # There is no time limit; whoever adds one must not make a success of a migrator that runs on.
+    text = powershell_host.AGENT.read_text()
+    wait = '--console" { param($line) Write-JobOutput $line }'
+    assert wait in text
+    limited = node.root / "limited.ps1"
+    limited.write_text(text.replace(wait, f"{wait} 0.01"))
+    wanted = {"id": "d", "kind": "database-upgrade", "parameters": INSTANCE, "run_as": SYSTEM}
+    job = node.call("job-start", script=limited, **wanted).result
+    assert (job["state"], job["exit_code"]) == ("ended", 1)
+    assert job["result"]["problem"]
+
+
 def test_a_database_upgrade_that_succeeded_has_no_problem(node: Node) -> None:
     job = node.job("d", "database-upgrade", **INSTANCE)
     assert (job["exit_code"], job["result"]) == (0, {"problem": ""})
