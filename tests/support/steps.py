@@ -38,6 +38,8 @@ class Recorder:
     notes: list[str] = field(default_factory=list)
     waits: list[str] = field(default_factory=list)
     progressed: list[str] = field(default_factory=list)
+    #: The newest count of something, and of how many.
+    counted: tuple[int | None, int | None] = (None, None)
     logged: list[tuple[str | None, str]] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)
     #: Called with each note, at the moment at which the runner would make it durable.
@@ -49,6 +51,7 @@ class Recorder:
 
     def progress(self, text: str, done: int | None = None, total: int | None = None) -> None:
         self.progressed.append(text)
+        self.counted = (done, total)
 
     def note(self, note: str) -> None:
         self.on_note(note)
