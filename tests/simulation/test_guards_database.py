@@ -21,7 +21,7 @@ from octotui.upgrade.steps.base import StepFailed
 from tests.simulated_upgrade import INSTALLED, TARGET
 from tests.support.port_estate import rarely
 from tests.support.ports import ACCOUNT, Moment
-from tests.support.steps import Stage, on_stage
+from tests.support.steps import Stage, assert_helps, on_stage
 
 __all__ = ["rarely"]
 pytestmark = pytest.mark.usefixtures("rarely")
@@ -51,6 +51,7 @@ def refused(
         before = len(stage.lab.truth()["actions"])
         with pytest.raises(error) as caught:
             await stage.do(step)
+        assert_helps(caught.value, step)
         made = [a["action"] for a in stage.lab.truth()["actions"][before:]]
         assert set(made) <= {"serving", "service-stopped", "service-start"}, made
         return caught.value
@@ -466,6 +467,28 @@ def test_an_upgrade_whose_end_cannot_be_looked_at_is_done_all_the_same(tmp_path:
         probe = await stage.probe(DATABASE)
         assert (probe.done, probe.evidence) == (True, "the upgrade ended well")
         assert probe.result == {"again": True}
+
+    on_stage(tmp_path, "migrating", play, nodes=1)
+
+
+@pytest.mark.parametrize(
+    ("result", "words"), [({"problem": "it is broken"}, "it is broken"), ({}, "no answer")]
+)
+def test_a_job_that_says_nothing_of_the_database_is_no_word_about_it(
+    tmp_path: Path, result: dict[str, str], words: str
+) -> None:
+    async def play(stage: Stage) -> None:
+        def silent(moment: Moment, call: str) -> None:
+            if (moment, call) == ("after", "OCTO1 job-start database-state"):
+                for record in stage.estate.machines["OCTO1"].jobs.values():
+                    if record.kind == "database-state" and record.state == "running":
+                        record.state, record.exit_code, record.result = "ended", 1, dict(result)
+
+        stage.estate.hook = silent
+        with pytest.raises(StepFailed) as caught:
+            await stage.probe(DATABASE)
+        assert caught.value.what == f"the state of the database could not be read: {words}"
+        assert caught.value.next_step == "Look at the node's log, then retry"
 
     on_stage(tmp_path, "migrating", play, nodes=1)
 

@@ -31,7 +31,7 @@ from octotui.upgrade.steps.base import StepFailed
 from tests.simulated_upgrade import INSTALLED, TARGET
 from tests.support.port_estate import rarely
 from tests.support.ports import ACCOUNT, Hook, JobRecord, Moment
-from tests.support.steps import Stage, on_stage
+from tests.support.steps import Stage, assert_helps, on_stage
 
 __all__ = ["rarely"]
 pytestmark = pytest.mark.usefixtures("rarely")
@@ -57,6 +57,7 @@ def sha256_of(stage: Stage, version: str) -> str:
 async def failing(stage: Stage, step: str, **changes: Any) -> StepFailed:
     with pytest.raises(StepFailed) as caught:
         await stage.do(step, **changes)
+    assert_helps(caught.value, step)
     return caught.value
 
 
@@ -954,7 +955,16 @@ def test_a_smoke_test_that_fails_keeps_the_run_from_its_end(tmp_path: Path) -> N
     )
 
     async def play(stage: Stage) -> None:
+        asked: list[tuple[str, int, float]] = []
+
+        class Patient(Stubborn):
+            async def smoke(self, url: str, expect: int, timeout: float) -> str:
+                asked.append((url, expect, timeout))
+                return str(await self._inner.smoke(url, expect, timeout))
+
+        stage.world = replace(stage.world, server=Patient(stage.world.server))
         error = await failing(stage, "finishing.smoke")
+        assert asked == [(test.url, test.expect, 60.0) for test in tests]
         assert error.what == (
             "the smoke test failed: https://octopus.lab/a: HTTP 200, not 302; "
             "https://octopus.lab/b: HTTP 200, not 404"

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from octotui.api.errors import OctotuiError
 from octotui.run.ledger import Ledger
 from octotui.upgrade.plan import Plan
 from octotui.upgrade.planned_step import PlannedStep
@@ -62,6 +63,14 @@ class Recorder:
 
     def keep(self, name: str, text: str) -> None:
         self.kept[name] = text
+
+
+def assert_helps(error: OctotuiError, step_id: str) -> None:
+    """An error of a step names its node and says what to do next."""
+    assert error.what.strip()
+    assert error.next_step.strip()
+    if "@" in step_id:
+        assert error.node == step_id.partition("@")[2]
 
 
 class Stage:
