@@ -133,12 +133,14 @@ class Shelf:
         progress(package.size or 0, package.size)
         return package
 
-    def arrives(self, file_name: str) -> str:
-        """The hash of what a node gets for a file of this name."""
+    def arrives(self, url: str, file_name: str) -> str:
+        """The hash of what a node gets for a file of this name, from where it was told to."""
         if file_name in self.replaced:
             return self.replaced[file_name]
-        published = {p.file_name: p.sha256 for p in self.catalogue.packages}
-        return published[file_name]
+        published = {
+            f"https://download.lab/{p.file_name}": p.sha256 for p in self.catalogue.packages
+        }
+        return published.get(url, "nothing is there")
 
     async def close(self) -> None: ...
 
@@ -385,6 +387,7 @@ class PortNode:
 
     async def request(self, instance: str, path: str, api_key: str = "") -> LocalAnswer:
         self._reach(f"request {path}")
+        self._known_instance(instance)
         await self._show_configuration()
         state = self._lab.rest_state(self.name)
         if state != "up":
@@ -524,6 +527,13 @@ class PortNode:
         record.state = "ended"
         self._lab.schedule.changed()
 
+    def _known_instance(self, name: object) -> None:
+        """Raises NodeError for an instance that the host does not have."""
+        if name != INSTANCE:
+            raise NodeError(
+                f"there is no instance {name} on this host", code="no-such-instance", node=self.name
+            )
+
     def _write(self, record: JobRecord, line: str) -> None:
         record.output += f"{line}\n"
         self._lab.schedule.changed()
@@ -548,7 +558,7 @@ class PortNode:
         if self._machine.files.get(path) != wanted:
             seconds = self._lab.cluster.seconds(self._node, self._lab.cluster.durations.stage)
             await self._sleep(seconds)
-            found = self._shelf.arrives(name)
+            found = self._shelf.arrives(str(parameters["url"]), name)
             if found != wanted:
                 problem = f"{name} has the hash {found}, not {wanted}"
                 record.result = {"path": path, "sha256": "", "size": 0, "problem": problem}
@@ -634,6 +644,7 @@ class PortNode:
         return code
 
     async def _database_state(self, record: JobRecord, _: str, parameters: dict[str, Any]) -> int:
+        self._known_instance(parameters["instance"])
         await self._show_configuration()
         cluster = self._lab.cluster
         database = cluster.database
@@ -673,6 +684,7 @@ class PortNode:
         return 0
 
     async def _database_upgrade(self, record: JobRecord, _: str, parameters: dict[str, Any]) -> int:
+        self._known_instance(parameters["instance"])
         self._installed_node()
         program = self._lab.start_octopus_server(
             self.name, ["database", "--upgrade", f"--instance={INSTANCE}"], ACCOUNT
@@ -682,6 +694,7 @@ class PortNode:
         return code
 
     async def _backup(self, record: JobRecord, job: str, parameters: dict[str, Any]) -> int:
+        self._known_instance(parameters["instance"])
         await self._show_configuration()
         clock, name = self._lab.schedule.clock, self._lab.cluster.database.name
         file = f"{parameters['path']}/{job}.bak"
