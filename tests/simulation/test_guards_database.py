@@ -527,8 +527,11 @@ def test_a_probe_that_cannot_ask_is_in_doubt(tmp_path: Path) -> None:
 def test_a_probe_waits_for_a_migrator_that_still_runs(tmp_path: Path) -> None:
     async def play(stage: Stage) -> None:
         await migrator_runs(stage, "OCTO1")
+        looks: list[str] = []
+        stage.estate.hook = lambda moment, call: looks.append(f"{moment} {call}")
         probe = await stage.probe(DATABASE)
         assert probe.done is True
+        assert 2 <= looks.count("before OCTO1 job-start database-state") <= 6
         assert stage.report.waits == ["a database upgrade that was begun before still runs"]
         assert stage.lab.truth()["database"]["upgrades"] == 1
 

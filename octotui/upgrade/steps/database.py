@@ -54,23 +54,23 @@ def state_from(result: Mapping[str, Any]) -> DatabaseState:
     return DatabaseState(**values)
 
 
-async def read_state_anywhere(context: StepContext, name: str) -> DatabaseState:
+async def read_state_anywhere(context: StepContext) -> DatabaseState:
     """The database as the first node sees it, else another: an installer may have left one without
 
     the program that knows where the database is. Raises what the last node asked raises.
     """
     for node in (context.plan.first_node, *context.plan.other_nodes):
         try:
-            return await read_state(context, context.world.nodes[node], name)
+            return await read_state(context, context.world.nodes[node])
         except StepFailed as error:
             failure = error
     raise failure
 
 
-async def read_state(context: StepContext, node: NodeOperations, name: str) -> DatabaseState:
+async def read_state(context: StepContext, node: NodeOperations) -> DatabaseState:
     """The database as the identity of ``[jobs] run_as`` sees it from the node, now."""
     instance = context.plan.node(node.name).instance
-    job_id = context.reading_id(f"database-state-{name}")
+    job_id = context.reading_id("database-state")
     job = await follow_job(context, node, job_id, "database-state", {"instance": instance})
     return state_from(job.result)
 
@@ -85,7 +85,7 @@ class NoteLastSeen(Step):
 
     async def apply(self, context: StepContext) -> Result:
         demand("note when the nodes were last seen", not_stopped(await observe_services(context)))
-        state = await read_state(context, context.first, "last-seen")
+        state = await read_state(context, context.first)
         if not state.reachable:
             raise StepFailed(
                 f"the database cannot be asked: {state.problem}",
@@ -106,11 +106,11 @@ class UpgradeDatabase(Step):
             return Probe(False, "the upgrade is still running; it is waited for")
         if context.notes.get(context.step.id) == "ended-well":
             return Probe(True, "the upgrade ended well", {"again": True})
-        state = await read_state(context, context.node, "probe")
+        state = await read_state(context, context.node)
         while state.migrator_running:
             context.report.waiting("a database upgrade that was begun before still runs")
             await context.clock.sleep(MIGRATOR_PAUSE)
-            state = await read_state(context, context.node, "probe")
+            state = await read_state(context, context.node)
         if not state.reachable:
             return Probe(None, f"the database cannot be asked: {state.problem}")
         if state.schema_version == context.plan.to_version:
@@ -147,7 +147,7 @@ class UpgradeDatabase(Step):
                 context.report.note("ended-well")
                 break
             context.report.note("failed")
-            state = await read_state(context, context.node, "failed")
+            state = await read_state(context, context.node)
             unchanged = not schema_changed(state, context.plan.from_version)
             waited = context.clock.time() - begun
             if unchanged and said.looks_alive and waited < LOOKS_ALIVE_LIMIT:
@@ -161,7 +161,7 @@ class UpgradeDatabase(Step):
         context.report.waiting("")
         # The program's exit code is the proof. The history need not name the new version yet:
         # whether the verb or the server's first start writes that row is not documented.
-        state = await read_state(context, context.node, "after")
+        state = await read_state(context, context.node)
         if not state.reachable:
             raise StepFailed(
                 f"the upgrade ended well, but now the database cannot be asked: {state.problem}",
@@ -175,9 +175,7 @@ class UpgradeDatabase(Step):
         """R1, R2, R6 by what is observed now, right before the act."""
         facts: NodeFacts
         state: DatabaseState
-        facts, state = await together(
-            [context.node.facts(), read_state(context, context.node, "before")]
-        )
+        facts, state = await together([context.node.facts(), read_state(context, context.node)])
         # Last and alone: both readings above run Octopus.Server.exe, and this look is the freshest.
         reasons = not_stopped(await observe_services(context))
         reasons += no_backup(backup_evidence(context))

@@ -30,7 +30,7 @@ class ProveSchemaUnchanged(Step):
             reasons.append("a database upgrade is running")
         demand("roll back without a restore", reasons)
         try:
-            state = await read_state_anywhere(context, "unchanged")
+            state = await read_state_anywhere(context)
         except StepFailed as error:
             if not error.outcome_known:
                 raise

@@ -61,7 +61,7 @@ async def _schema_version(context: StepContext) -> str:
         return context.plan.to_version
     if not context.installer_begun:  # only new binaries upgrade it, and there are none
         return context.plan.from_version
-    state = await read_state_anywhere(context, f"start-{context.node.name}")
+    state = await read_state_anywhere(context)
     return state.schema_version
 
 
