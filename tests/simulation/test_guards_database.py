@@ -428,6 +428,7 @@ def test_a_node_that_looks_alive_for_good_is_not_waited_for_for_ever(tmp_path: P
         assert "Another node looks alive: OCTO2" in caught.value.meaning
         waited = stage.now - begun
         assert 600 <= waited <= 640
+        assert len(stage.actions("database-upgrade-refused")) <= 40, "it is not asked all the time"
         assert stage.lab.truth()["database"]["upgrades"] == 0
 
     on_stage(tmp_path, "migrating", play, nodes=2)
@@ -575,6 +576,7 @@ def test_a_part_that_failed_before_the_runner_died_is_judged_and_not_believed(
             while (await node.job(job)).state == "running":
                 await stage.world.clock.sleep(1)
         assert (await stage.do(DATABASE))["parts"] == 3
+        assert stage.report.notes == ["begun", "failed", "begun", "ended-well"]
         assert stage.lab.truth()["database"]["upgrades"] == 1
         assert stage.violations() == []
 
