@@ -160,10 +160,11 @@ def _unnoticed(mutant: Mutant, why: str) -> None:
 
 
 def _progress(done: int, of: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{done} of {of}", end="", file=sys.stderr, flush=True)
+    # Not sys.stderr, which goes nowhere while the tests run.
+    if sys.__stderr__ is not None and sys.__stderr__.isatty():
+        print(f"\r{done} of {of}", end="", file=sys.__stderr__, flush=True)
     elif done % 100 == 0:  # so that a job's log shows that it goes on
-        print(f"{done} of {of}", file=sys.stderr, flush=True)
+        print(f"{done} of {of}", file=sys.__stderr__, flush=True)
 
 
 def main(names: Sequence[str]) -> int:

@@ -25,6 +25,7 @@ from octotui.api.errors import (
 from octotui_lab.remote import RemoteCommand
 from octotui_lab.wsman import write_ntlm_users
 from octotui_lab.wsman.shells import Command
+from octotui_lab.wsman.soap import fault_answer, no_such_shell
 from octotui_winrm.transport import WinrmTransport
 from octotui_winrm.wire import Wire, tls_context
 from tests.lab.winrm_node import (
@@ -294,6 +295,19 @@ async def test_silence_longer_than_an_operation_is_waited_out(
     assert completed.stdout == b"at last"
 
 
+@pytest.mark.parametrize(
+    "account", [{"secret": "wrong"}, {"username": r"LAB\other"}], ids=["password", "user"]
+)
+async def test_nobody_gets_in_with_another_account_than_the_profiles(
+    node: ScriptedNode, way: dict[str, Any], account: dict[str, Any]
+) -> None:
+    """NTLM's library would find the account of this session by itself, if it were given none."""
+    async with opened(node.port, **way, **account) as transport:
+        with pytest.raises(CredentialsRefused):
+            await transport.run(["exit", "0"], timeout=10)
+    assert node.lines == []
+
+
 async def test_refused_credentials_amid_a_run(plain: ScriptedNode, authority: Authority) -> None:
     async with opened(plain.port, ca=str(authority.file)) as transport:
         await transport.run(["exit", "0"], timeout=10)
@@ -336,7 +350,7 @@ async def test_a_certificate_for_another_name(authority: Authority) -> None:
 
 async def test_an_own_authority_is_not_trusted_without_being_named(plain: ScriptedNode) -> None:
     async with opened(plain.port) as transport:
-        with pytest.raises(NotTrusted, match="`ca`"):
+        with pytest.raises(NotTrusted, match=r"is not trusted: .*`ca`"):
             await transport.run(["exit", "0"], timeout=10)
     assert plain.requests == {}
 
@@ -399,9 +413,36 @@ async def test_an_unencrypted_answer_is_not_believed() -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with opened(runner.addresses[0][1], scheme="http") as transport:
-        with pytest.raises(TransportError, match="answers as WinRM does not"):
+        with pytest.raises(TransportError, match="answers as WinRM does not: HTTP 200"):
             await transport.run(["exit", "0"], timeout=10)
     assert forged == 1, "the forged shell was used"
+    await runner.cleanup()
+
+
+async def test_an_unencrypted_fault_does_not_make_us_repeat_a_command() -> None:
+    """Whoever is in between cannot encrypt, but could claim that the shell was gone."""
+    encrypted = 0
+
+    @web.middleware
+    async def forge(request: web.Request, handler: Any) -> web.StreamResponse:
+        nonlocal encrypted
+        encrypted += request.content_type == "multipart/encrypted"
+        response: web.StreamResponse = await handler(request)
+        if encrypted == 2:
+            fault = fault_answer(no_such_shell("S"), "uuid:1")
+            return web.Response(status=500, body=fault, content_type="application/soap+xml")
+        return response
+
+    node = ScriptedNode(None, None)
+    application = node.endpoint.application()
+    application.middlewares.append(forge)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with opened(runner.addresses[0][1], scheme="http") as transport:
+        with pytest.raises(ConnectionLost, match="the node answered HTTP 500"):
+            await transport.run(["exit", "0"], timeout=10)
+    assert node.lines == ["exit 0"], "the command was repeated"
     await runner.cleanup()
 
 
