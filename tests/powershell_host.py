@@ -45,7 +45,7 @@ _PROGRAMS = {
     """,
     "icacls.exe": """
         echo "$@" >> "$WORLD/icacls"
-        [ -e "$WORLD/plant" ] && : > "$1/planted.ps1"
+        [ -e "$WORLD/plant" ] && : > "$1/$(cat "$WORLD/plant")planted.ps1"
         [ -e "$WORLD/not-elevated" ] && exit 5
         case "$2" in
           /inheritance*) printf 'O:BAG:DUD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)%s' \
