@@ -488,3 +488,17 @@ def test_a_file_planted_while_the_folder_is_made_is_noticed(node: Node, hidden: 
 def test_preparing_without_rights_says_so(node: Node) -> None:
     node.write("not-elevated")
     assert node.prepare().error["code"] == "not-elevated"
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "message"),
+    [
+        ("denied", "not-elevated", "Access to the path is denied."),
+        ("full", "failed", "The disk is full."),
+    ],
+)
+def test_a_folder_that_cannot_be_made_is_told_with_its_reason(
+    node: Node, how: str, code: str, message: str
+) -> None:
+    node.write("new-item-fails", how)
+    assert node.prepare().error == {"code": code, "message": message, "detail": {}}
