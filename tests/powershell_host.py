@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ _PROGRAMS = {
     """,
     "icacls.exe": """
         echo "$@" >> "$WORLD/icacls"
-        [ -e "$WORLD/plant" ] && : > "$1/planted.ps1"
+        [ -e "$WORLD/plant" ] && : > "$1/$(cat "$WORLD/plant")planted.ps1"
         [ -e "$WORLD/not-elevated" ] && exit 5
         case "$2" in
           /inheritance*) printf 'O:BAG:DUD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)%s' \
@@ -277,6 +278,14 @@ class Node:
             started = self.call("job-status", id=job_id, offset=0, wait=10).result
         found: dict[str, Any] = started
         return found
+
+    def wait_for_task(self, job_id: str) -> None:
+        """Until a job that runs in a process of its own has done its last: removed its task."""
+        unregistered = self.world / "unregistered"
+        limit = time.monotonic() + 30
+        while not (unregistered.exists() and f"{job_id}\n" in unregistered.read_text()):
+            assert time.monotonic() < limit, f"the task of {job_id} is still there"
+            time.sleep(0.02)
 
     def _run(self, request: dict[str, Any]) -> Answer:
         assert self._process.stdin is not None

@@ -127,6 +127,11 @@ function Unregister-ScheduledTask {
 # Another start of the same job that is quicker: it is there before ours.
 function New-Item {
     param([string]$ItemType, [string]$Path, [switch]$Force)
+    switch (Get-WorldText 'new-item-fails') {
+        '' { }
+        'denied' { throw [System.UnauthorizedAccessException]::new('Access to the path is denied.') }
+        default { throw [System.IO.IOException]::new('The disk is full.') }
+    }
     Microsoft.PowerShell.Management\New-Item @PSBoundParameters
     $other = Get-WorldText 'another-start'
     if ($other -and (Split-Path -Leaf $Path) -like '_*') {

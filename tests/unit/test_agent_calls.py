@@ -431,7 +431,9 @@ def test_the_folder_is_made_and_closed_to_others(node: Node) -> None:
     }
     changes = node.read("icacls").splitlines()
     assert "/setowner *S-1-5-32-544" in changes[0]
-    assert "/inheritance:r /grant:r" in changes[1]
+    assert changes[1].endswith(
+        "/inheritance:r /grant:r *S-1-5-32-544:(OI)(CI)F *S-1-5-18:(OI)(CI)F"
+    )
     (node.octotui / "agent.ps1").write_bytes(b"agent")
     assert node.prepare().result["agent_sha256"] == hashlib.sha256(b"agent").hexdigest()
     assert node.read("icacls").splitlines() == changes
@@ -477,11 +479,26 @@ def test_a_link_is_no_folder_of_ours(node: Node) -> None:
     assert node.prepare().error["code"] == "folder-not-ours"
 
 
-def test_a_file_planted_while_the_folder_is_made_is_noticed(node: Node) -> None:
-    node.write("plant")
+@pytest.mark.parametrize("hidden", ["", "."])
+def test_a_file_planted_while_the_folder_is_made_is_noticed(node: Node, hidden: str) -> None:
+    node.write("plant", hidden)
     assert node.prepare().error["code"] == "folder-not-ours"
 
 
 def test_preparing_without_rights_says_so(node: Node) -> None:
     node.write("not-elevated")
     assert node.prepare().error["code"] == "not-elevated"
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "message"),
+    [
+        ("denied", "not-elevated", "Access to the path is denied."),
+        ("full", "failed", "The disk is full."),
+    ],
+)
+def test_a_folder_that_cannot_be_made_is_told_with_its_reason(
+    node: Node, how: str, code: str, message: str
+) -> None:
+    node.write("new-item-fails", how)
+    assert node.prepare().error == {"code": code, "message": message, "detail": {}}

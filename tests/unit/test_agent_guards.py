@@ -353,6 +353,7 @@ def test_the_mutex_is_given_back(node: Node) -> None:
     (node.root / "kept").rename(node.install_directory / "Octopus.Server.exe")
     node.write("task-mode", "process")
     assert node.job("b", "database-upgrade", **INSTANCE)["exit_code"] == 0
+    node.wait_for_task("b")
 
 
 def test_a_busy_installer_is_seen_and_not_kept_busy(node: Node) -> None:
@@ -918,6 +919,7 @@ def test_a_job_that_starts_is_told_at_once(node: Node) -> None:
     told = status(node, "d", offset=6, wait=25)
     assert (told["state"], told["exit_code"]) == ("ended", 3)
     assert time.monotonic() - begun < 20
+    node.wait_for_task("d")
 
 
 @pytest.mark.parametrize(

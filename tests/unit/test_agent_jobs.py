@@ -192,6 +192,7 @@ def test_waiting_ends_with_the_first_news(node: Node) -> None:
     assert time.monotonic() - before < 25
     assert (job.state, job.exit_code) == ("ended", 1)
     assert "within the time limit" in str(job.result["problem"])
+    node.wait_for_task("run.stop.1")
 
 
 # -- stop and start ----------------------------------------------------------------------------

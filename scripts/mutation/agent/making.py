@@ -121,8 +121,17 @@ class Script:
         return min(around, key=lambda b: b[1] - b[0], default=None)
 
     def blocks_by_function(self) -> dict[str, tuple[str, list[Extent]]]:
-        """Each function's blocks in order, with a digest that changes with its text."""
+        """Each function's blocks in order, with a digest that changes with its text.
+
+        Those of the script's own level are listed as "script".
+        """
         found: dict[str, tuple[str, list[Extent]]] = {}
+        rest = self.text
+        for function in reversed(self.functions):
+            rest = rest[: function["extent"][0]] + rest[function["extent"][1] :]
+        digest = hashlib.sha256(rest.encode()).hexdigest()
+        own = [b for b in self.blocks if self.function_at(b[0]) == "script"]
+        found["script"] = (digest, sorted(own))
         for function in self.functions:
             begin, end = function["extent"]
             digest = hashlib.sha256(self.text[begin:end].encode()).hexdigest()
