@@ -20,7 +20,7 @@ from octotui.upgrade.interlocks import InterlockRefused
 from octotui.upgrade.steps.base import StepFailed
 from tests.simulated_upgrade import INSTALLED, TARGET
 from tests.support.port_estate import rarely
-from tests.support.ports import ACCOUNT, Moment
+from tests.support.ports import ACCOUNT, JobRecord, Moment
 from tests.support.steps import Stage, assert_helps, on_stage
 
 __all__ = ["rarely"]
@@ -207,7 +207,7 @@ def test_an_undisturbed_upgrade_of_the_database(tmp_path: Path) -> None:
         assert stage.report.notes == ["begun", "ended-well"]
         assert stage.actions("database-upgrade") == [("database-upgrade", "OCTO1")]
         assert stage.violations() == []
-        assert stage.report.progressed[-1].startswith("24 scripts so far: ")
+        assert stage.report.progressed[-1] == "24 scripts so far: Database upgrade completed"
         assert stage.report.waits == []
 
     on_stage(tmp_path, "migrating", play, nodes=2)
@@ -364,6 +364,7 @@ def test_a_failed_upgrade_says_what_the_database_is_now(tmp_path: Path) -> None:
     assert error.what == "the database upgrade failed: the database upgrade ended with 1"
     assert error.node == "OCTO1"
     assert error.meaning.startswith("Its last lines: Executing SQL Server script ")
+    assert error.meaning.count(" | ") == 4, "five lines are enough"
     assert error.meaning.endswith("will be rolled back | Failed upgrading database schema")
     assert error.left == f"The database is unchanged, still {INSTALLED}"
     assert error.next_step == "Rolling back needs no restore. Or put the cause right and retry"
@@ -417,6 +418,52 @@ def test_a_heartbeat_that_lags_behind_the_stop_is_waited_for(tmp_path: Path) -> 
         ]
 
     on_stage(tmp_path, "migrating", play, nodes=2)
+
+
+def migrator_said(stage: Stage, output: str) -> None:
+    """The first part has ended with an error already, and said this."""
+    record = JobRecord("database-upgrade", exit_code=1, output=output, state="ended")
+    stage.estate.machines["OCTO1"].jobs["run-1.database-upgrade.1"] = record
+
+
+@pytest.mark.parametrize(
+    ("line", "repeated"),
+    [
+        ("Another node looks alive: OCTO2", True),
+        ("ANOTHER NODE IS RUNNING", True),
+        ("there is another Octopus Server node online", True),
+        ("the other node OCTO2 is still online", True),
+        ("Another process is running", False),
+        ("this node is running", False),
+        ("another node was found", False),
+        ("the other nodes were stopped", False),
+        ("a script failed", False),
+    ],
+)
+def test_only_a_refusal_because_of_a_live_node_is_repeated(
+    tmp_path: Path, line: str, repeated: bool
+) -> None:
+    async def play(stage: Stage) -> None:
+        migrator_said(stage, f"2025-11-30 22:15:01.0001   1234      1  ERROR  {line}\n")
+        if repeated:
+            assert (await stage.do(DATABASE))["parts"] == 2
+        else:
+            with pytest.raises(StepFailed) as caught:
+                await stage.do(DATABASE)
+            assert caught.value.meaning == f"Its last lines: {line}"
+            assert stage.actions("database-upgrade") == []
+
+    on_stage(tmp_path, "migrating", play, nodes=1)
+
+
+def test_a_long_line_is_shown_by_its_end(tmp_path: Path) -> None:
+    async def play(stage: Stage) -> None:
+        migrator_said(stage, "first\n" + "x" * 50 + "y" * 100 + "\nhalf a li")
+        with pytest.raises(StepFailed):
+            await stage.do(DATABASE)
+        assert stage.report.progressed == ["0 scripts so far: " + "y" * 100]
+
+    on_stage(tmp_path, "migrating", play, nodes=1)
 
 
 def test_a_node_that_looks_alive_for_good_is_not_waited_for_for_ever(tmp_path: Path) -> None:

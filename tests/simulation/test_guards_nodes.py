@@ -1205,6 +1205,17 @@ def test_the_new_package_is_taken_off_and_the_old_one_put_back(tmp_path: Path) -
     on_stage(tmp_path, "migrating", play, nodes=1)
 
 
+def test_of_a_rollback_the_log_of_its_own_installer_is_kept(tmp_path: Path) -> None:
+    async def play(stage: Stage) -> None:
+        assert await stage.do("rolling_back.log@OCTO1") == {"kept": ""}
+        await stage.do(REINSTALL)
+        kept = (await stage.do("rolling_back.log@OCTO1"))["kept"]
+        assert kept == "OCTO1-run-1.msi-installed.1.log"
+        assert "is returning 0" in stage.report.kept[kept]
+
+    on_stage(tmp_path, "migrating", play, nodes=1)
+
+
 def test_an_old_package_that_was_not_replaced_is_only_made_whole(tmp_path: Path) -> None:
     async def play(stage: Stage) -> None:
         stage.ledger.attempts["installing.install@OCTO1"] = 1
