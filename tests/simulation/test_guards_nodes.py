@@ -1020,10 +1020,14 @@ def test_a_service_that_is_gone(tmp_path: Path) -> None:
     def change(stage: Stage) -> None:
         parked = dict(stage.ledger.results["stopping.park@OCTO1"])
         (service,) = parked["services"]
-        parked["services"] = [service, {**service, "name": "OctopusDeploy: Other"}]
+        parked["services"] = [{**service, "name": "OctopusDeploy: Other"}, service]
         stage.ledger.results["stopping.park@OCTO1"] = parked
+        stage.lab.set_start_type("OCTO1", "manual")
 
-    assert differing(tmp_path, change) == "the service OctopusDeploy: Other is gone"
+    assert differing(tmp_path, change) == (
+        "the service OctopusDeploy: Other is gone; "
+        "the start type of OctopusDeploy is manual, it was automatic"
+    )
 
 
 def test_a_version_that_is_not_the_one_wanted(tmp_path: Path) -> None:
@@ -1054,6 +1058,28 @@ def test_the_installers_log_is_kept(tmp_path: Path, step: str) -> None:
         assert await stage.do(step) == {"kept": ""}
 
     on_stage(tmp_path, "finishing", play, nodes=2)
+
+
+def test_no_upgrade_fails_for_want_of_an_installers_log(tmp_path: Path) -> None:
+    async def play(stage: Stage) -> None:
+        asked: list[int] = []
+
+        class Locked(Stubborn):
+            async def log(self, path: str, *, limit: int = 65536) -> str:
+                asked.append(limit)
+                raise OSError("it is locked")
+
+        stage.world = replace(stage.world, nodes={"OCTO1": Locked(stage.world.nodes["OCTO1"])})
+        assert await stage.do("finishing.log@OCTO1") == {
+            "kept": "",
+            "problem": "OSError: it is locked",
+        }
+        assert asked == [1024 * 1024], "bytes from the end: the reason stands far above it"
+        stage.ledger.results["joining.install@OCTO1"] = {"log": ""}
+        stage.ledger.results["installing.install@OCTO1"] = {}
+        assert await stage.do("finishing.log@OCTO1") == {"kept": ""}
+
+    on_stage(tmp_path, "finishing", play, nodes=1)
 
 
 def test_staged_packages_are_removed(tmp_path: Path) -> None:
