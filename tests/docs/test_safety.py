@@ -12,6 +12,15 @@ from octotui.upgrade.steps import KINDS
 
 RULES = {f"R{number}" for number in range(1, 12)} | {"Liveness"}
 
+SECTIONS = (
+    "Rules",
+    "Interlocks",
+    "Acts that interlocks refuse",
+    "Steps",
+    "The engine",
+    "The agent on the node",
+)
+
 #: What the interlocks are made of; not interlocks themselves.
 BESIDE_INTERLOCKS = {"demand", "describe"}
 
@@ -64,8 +73,7 @@ def test_every_kind_of_step_has_tests(repository: Path) -> None:
 
 def test_every_test_that_is_named_exists(repository: Path) -> None:
     missing = []
-    sections = ("Rules", "Interlocks", "Acts that interlocks refuse", "Steps", "The engine")
-    for section in sections:
+    for section in SECTIONS:
         table = rows(repository, section)
         assert table, f"there is no table of {section}"
         for about, tests in table.items():
