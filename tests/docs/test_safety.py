@@ -18,6 +18,7 @@ SECTIONS = (
     "Acts that interlocks refuse",
     "Steps",
     "The engine",
+    "The borders",
     "The agent on the node",
 )
 
