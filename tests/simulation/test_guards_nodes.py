@@ -677,6 +677,31 @@ def test_nothing_is_installed_over_a_running_server(tmp_path: Path) -> None:
     on_stage(tmp_path, "installing", play, nodes=1)
 
 
+@pytest.mark.parametrize("what", ["service", "package"])
+def test_what_changed_while_another_installation_was_waited_for_is_seen(
+    tmp_path: Path, what: str
+) -> None:
+    async def play(stage: Stage) -> None:
+        stage.lab.add_fault("node1:msi-exit=1618,times=1")
+
+        async def somebody() -> None:
+            await stage.world.clock.sleep(10)
+            if what == "service":
+                stage.lab.set_start_type("OCTO1", "manual")
+                stage.lab.start_service("OCTO1", "somebody")
+            else:
+                replace_package(stage, "OCTO1", TARGET)
+
+        beside = asyncio.ensure_future(somebody())
+        with pytest.raises(InterlockRefused, match="refused to install a package"):
+            await stage.do("installing.install@OCTO1")
+        await beside
+        assert stage.node("OCTO1").version == INSTALLED
+        assert stage.actions("msi-install") == []
+
+    on_stage(tmp_path, "installing", play, nodes=1)
+
+
 def test_an_installer_that_leaves_files_out_has_not_succeeded(tmp_path: Path) -> None:
     async def play(stage: Stage) -> None:
         stage.lab.add_fault("node1:msi-incomplete,times=1")

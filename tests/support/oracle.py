@@ -120,7 +120,8 @@ def _others_before_the_first(outcome: Outcome) -> list[str]:
     plan = next((e.data for e in outcome.events if e.kind == "plan"), None)
     wrong = []
     for action in outcome.truth["actions"]:
-        if plan is None or action["detail"].get("version") != TARGET:
+        by_us = not str(action["detail"].get("by", "")).startswith(OTHERS)
+        if plan is None or action["detail"].get("version") != TARGET or not by_us:
             continue
         if action["node"] == plan["first_node"] and action["action"] == "serving":
             break

@@ -52,16 +52,12 @@ async def _services(node: NodeOperations) -> Services:
 async def install(context: StepContext, node: NodeOperations, name: str, version: str) -> Result:
     """Proves and installs a staged package and proves what is there afterwards.
 
-    ``name`` is ``target`` or ``installed``. The file is proved once more right before; waits while
-    another installation is running. Raises StepFailed, InterlockRefused.
+    ``name`` is ``target`` or ``installed``. File and services are looked at right before, and again
+    after each wait for another installation. Raises StepFailed, InterlockRefused.
     """
     path, sha256 = staged(context, node.name, name)
     if context.attempt > 1:
         await fetch_again(context, name)
-    proof = await node.prove_file(path, sha256, signer(context, node.name))
-    demand("install a package", not_proved(proof), node=node.name)
-    services = await node.services()
-    demand("install a package", not_stopped({node.name: services}), node=node.name)
     directory = context.plan.node(node.name).install_directory
     parameters = {
         "path": path,
@@ -72,6 +68,10 @@ async def install(context: StepContext, node: NodeOperations, name: str, version
     begun = context.clock.time()
     part = 0
     while True:
+        proof = await node.prove_file(path, sha256, signer(context, node.name))
+        demand("install a package", not_proved(proof), node=node.name)
+        services = await node.services()
+        demand("install a package", not_stopped({node.name: services}), node=node.name)
         job_id = context.job_id(f"msi-{name}", part)
         job = await follow_job(context, node, job_id, "msi-install", parameters)
         if job.exit_code != BUSY or context.clock.time() - begun > BUSY_LIMIT:
