@@ -78,12 +78,11 @@ class Ledger:
     def forget_what_may_have_changed(self) -> None:
         """Drops results that only said what was true then, before a phase is entered again.
 
-        The schema is verified each time a rollback begins. Maintenance mode, drain flags and tasks
-        are looked at again unless a node was stopped already: then the API may be gone with it.
+        The schema is verified each time a rollback begins; maintenance mode, drain flags and tasks
+        each time nodes are about to be stopped.
         """
-        self.results.pop("rolling_back.schema", None)
-        if not any(step.startswith("stopping.stop@") for step in self.attempts):
-            self.results.pop("stopping.ready", None)
+        for step in ("rolling_back.schema", "stopping.ready"):
+            self.results.pop(step, None)
 
     def _takes_back(self, step: str) -> None:
         """A failure that shows an earlier step's work to be worthless has it done again."""

@@ -206,7 +206,7 @@ def test_a_node_that_fetches_something_else_is_told_three_times(tmp_path: Path) 
         begun = stage.now
         error = await failing(stage, "staging.stage@OCTO1")
         assert error.what.startswith(f"{name} did not get to the node: {name} has the hash 00000")
-        assert (error.node, error.left) == ("OCTO1", "Nothing was installed")
+        assert (error.node, error.left) == ("OCTO1", "Nothing was installed or stopped")
         assert error.next_step == "Make sure that the node can fetch from the source, then retry"
         assert len(made) == 3
         assert stage.report.waits[-1].startswith(f"{name} did not come whole: {name} has the hash")
@@ -1318,6 +1318,23 @@ def test_a_rollbacks_own_installer_that_failed_half_way_is_repeated(tmp_path: Pa
         assert (await stage.do(REINSTALL))["version"] == INSTALLED
         assert stage.node("OCTO1").missing_files == ()
         assert stage.actions("msi-uninstall") == [("msi-uninstall", "OCTO1")]
+
+    on_stage(tmp_path, "migrating", play, nodes=1)
+
+
+def test_nothing_is_taken_off_before_the_old_package_is_verified(tmp_path: Path) -> None:
+    """Without it the node would be left with no program at all."""
+
+    async def play(stage: Stage) -> None:
+        replace_package(stage, "OCTO1", INSTALLED)
+        with pytest.raises(InterlockRefused, match="its hash is not the one expected"):
+            await stage.do(REINSTALL)
+        stage.ledger.attempts[REINSTALL] = 1
+        stage.estate.packages.replaced[f"Octopus.{INSTALLED}-x64.msi"] = ANOTHER
+        error = await failing(stage, REINSTALL)
+        assert error.left == "OCTO1 is stopped and parked"
+        assert stage.actions("msi-uninstall") == []
+        assert stage.node("OCTO1").version == TARGET
 
     on_stage(tmp_path, "migrating", play, nodes=1)
 

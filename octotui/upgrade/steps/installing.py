@@ -49,6 +49,13 @@ async def _services(node: NodeOperations) -> Services:
     return await node.services()
 
 
+async def verify_package(context: StepContext, node: NodeOperations, name: str) -> None:
+    """Verifies a staged package on the node once more. Raises StepFailed, InterlockRefused."""
+    path, sha256 = staged(context, node.name, name)
+    proof = await node.prove_file(path, sha256, signer(context, node.name))
+    demand("install a package", not_proved(proof), node=node.name)
+
+
 async def install(context: StepContext, node: NodeOperations, name: str, version: str) -> Result:
     """Proves and installs a staged package and proves what is there afterwards.
 
@@ -68,8 +75,7 @@ async def install(context: StepContext, node: NodeOperations, name: str, version
     begun = context.clock.time()
     part = 0
     while True:
-        proof = await node.prove_file(path, sha256, signer(context, node.name))
-        demand("install a package", not_proved(proof), node=node.name)
+        await verify_package(context, node, name)
         services = await node.services()
         demand("install a package", not_stopped({node.name: services}), node=node.name)
         job_id = context.job_id(f"msi-{name}", part)

@@ -12,7 +12,8 @@ from octotui.api.facts import Job
 from octotui.upgrade.interlocks import demand, schema_changed
 from octotui.upgrade.steps.base import Probe, Result, Step, StepContext, StepFailed
 from octotui.upgrade.steps.database import read_state_anywhere
-from octotui.upgrade.steps.installing import INSTALLED, MEANINGS, install
+from octotui.upgrade.steps.installing import INSTALLED, MEANINGS, install, verify_package
+from octotui.upgrade.steps.staging import fetch_again
 from octotui.upgrade.steps.stopping import stop
 from octotui.upgrade.steps.waits import follow_job
 
@@ -69,6 +70,10 @@ class Reinstall(Step):
         services = await node.services()
         if not services.proved_stopped:
             await self._stop(context)
+        # Before the new package goes: without the old one the node would be left with none.
+        if context.attempt > 1:
+            await fetch_again(context, "installed")
+        await verify_package(context, node, "installed")
         if product_code := await self._to_uninstall(context):
             await self._uninstall(context, product_code)
         return await install(context, node, "installed", context.plan.from_version)

@@ -15,6 +15,9 @@ from octotui.upgrade.steps.waits import follow_job, problem_of
 FETCHES = 3
 FETCH_PAUSE = 5.0
 
+#: What a fetch leaves that fails while every node serves.
+NOTHING_DONE = "Nothing was installed or stopped"
+
 
 def packages(context: StepContext) -> tuple[tuple[str, Package], ...]:
     """What is staged: the package to install, and the installed one for backing out."""
@@ -91,7 +94,7 @@ class Stage(Step):
     async def apply(self, context: StepContext) -> Result:
         result: dict[str, Result] = {}
         for name, package in packages(context):
-            job = await _fetch(context, name, package)
+            job = await _fetch(context, name, package, f"stage-{name}", NOTHING_DONE)
             result[name] = {"path": job.result["path"], "sha256": job.result["sha256"]}
         return result
 
@@ -102,12 +105,16 @@ async def fetch_again(context: StepContext, name: str) -> None:
     For a retry of what refused that file: nobody has to find and replace it by hand.
     """
     package = next(package for each, package in packages(context) if each == name)
-    await _fetch(context, f"{name}-{context.step.phase}", package, expected=name)
+    stopped = context.step.phase not in ("staging", "stopping")
+    left = f"{context.step.node} is stopped and parked" if stopped else NOTHING_DONE
+    await _fetch(context, name, package, f"stage-{name}-{context.step.phase}", left)
 
 
-async def _fetch(context: StepContext, job_name: str, package: Package, expected: str = "") -> Job:
+async def _fetch(
+    context: StepContext, name: str, package: Package, job_name: str, left: str
+) -> Job:
     """A fetch that fails is repeated: it harms nothing, and the next often goes through."""
-    downloaded = context.result("staging.download")[expected or job_name]
+    downloaded = context.result("staging.download")[name]
     parameters = {
         "url": package.url,
         "file_name": package.file_name,
@@ -115,7 +122,7 @@ async def _fetch(context: StepContext, job_name: str, package: Package, expected
         "size": downloaded["size"],
     }
     for part in range(FETCHES):
-        job_id = context.job_id(f"stage-{job_name}", part)
+        job_id = context.job_id(job_name, part)
         job = await follow_job(context, context.node, job_id, "stage", parameters)
         problem = problem_of(job)
         if not problem:
@@ -127,7 +134,7 @@ async def _fetch(context: StepContext, job_name: str, package: Package, expected
     raise StepFailed(
         f"{package.file_name} did not get to the node: {problem}",
         node=context.step.node,
-        left="Nothing was installed",
+        left=left,
         next_step="Make sure that the node can fetch from the source, then retry",
     )
 

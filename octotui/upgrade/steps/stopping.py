@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from octotui.api.errors import ServerNotReady
 from octotui.upgrade.interlocks import demand, describe, stop_too_early
 from octotui.upgrade.steps.base import Probe, Result, Step, StepContext, StepFailed
 from octotui.upgrade.steps.waits import follow_job, problem_of
@@ -28,14 +29,24 @@ class ReadyToStop(Step):
     kind = "ready-to-stop"
 
     async def apply(self, context: StepContext) -> Result:
+        try:
+            reasons = await self._reasons(context)
+        except ServerNotReady:
+            if not any(step.startswith("stopping.stop@") for step in context.begun):
+                raise
+            # The API went with the first node: what is half stopped is stopped.
+            return {}
+        demand("stop the cluster", reasons)
+        return {}
+
+    async def _reasons(self, context: StepContext) -> list[str]:
         server = context.world.server
         reasons = stop_too_early(await server.maintenance(), await server.running_tasks())
         planned = {node.node_id for node in context.plan.nodes}
         for node in await server.nodes():
             if node.id in planned and not node.draining:
                 reasons.append(f"{node.name} is not drained any more")
-        demand("stop the cluster", reasons)
-        return {}
+        return reasons
 
 
 class Stop(Step):
