@@ -21,7 +21,7 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The teeth near the hand: what can be known within a minute.
+# A subset of the tests that ends within a minute.
 quick: check
 	OCTOTUI_SEEDS=60 $(BIN)/pytest -n 2 --dist worksteal -m "not slow" \
 		tests/unit tests/simulation/test_guards_*.py tests/simulation/test_seeds.py
@@ -32,11 +32,11 @@ test: check
 	$(BIN)/python scripts/pictures.py --check
 	$(BIN)/pytest -n 2 --dist worksteal
 
-# All groups of scripts/mutants.py, or one: make mutants GROUP=upgrade. The agent's are made by a
-# real PowerShell (OCTOTUI_PWSH).
+# All groups of scripts/mutants.py, or one: make mutants GROUP=upgrade.
 mutants: $(READY)
 	$(BIN)/python scripts/mutants.py $(GROUP)
 
+# The agent's, by a real PowerShell (OCTOTUI_PWSH).
 mutants-agent: $(READY)
 	$(BIN)/python scripts/mutants_agent.py
 

@@ -137,6 +137,8 @@ def judge(name: str, only: str) -> int:
     group = GROUPS[name]
     began = time.monotonic()
     files = [file for file in expand(group.sources) if only in file]
+    if not files:
+        raise CannotRun(f"no file of the group has {only!r} in its path")
     made: list[Mutant] = [mutant for file in files for mutant in mutants(ROOT, file)]
     entries = [e for e in equivalent.read(EQUIVALENT) if e.file in files]
     same = equivalent.match(entries, made)
@@ -179,10 +181,11 @@ def main(names: Sequence[str]) -> int:
             print(f"{names[0]}: {error}")
             return 2
     # A process for each group: pytest and what it loads can be set up only once in one.
-    return max(
+    codes = [
         subprocess.run([sys.executable, __file__, name], env=os.environ | FIXED).returncode
         for name in names or GROUPS
-    )
+    ]
+    return max(code if code >= 0 else 2 for code in codes)  # below 0: ended by a signal
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 Makes small faults (mutants) in ``octotui/windows/agent.ps1``, one at a time, and runs the tests
 that reach the place against each until one notices: the contract cases and the tests of the agent
-in a real PowerShell. ``mutants/making.py`` says which faults. Prints how many were killed, and
+in a real PowerShell. ``mutation/agent/making.py`` says which. Prints how many were killed, and
 each survivor with what it was and what it became. The exit code is 1 where one survived that is
 not listed as equivalent.
 
