@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -111,13 +111,19 @@ class Estate(Simulation):
             await host.close()
 
 
-def rehearse(
-    folder: Path, play: Callable[[Estate], Awaitable[Outcome]], **settings: Any
+AnyEstate = TypeVar("AnyEstate", bound="Estate")
+
+
+def play_on(
+    kind: type[AnyEstate],
+    folder: Path,
+    play: Callable[[AnyEstate], Awaitable[Outcome]],
+    **settings: Any,
 ) -> Outcome:
-    """Plays on an estate of its own, within bounded virtual time. Arguments are Simulation's."""
+    """Plays on an estate of that kind, within bounded virtual time; settings are the kind's."""
 
     async def whole() -> Outcome:
-        estate = Estate(folder, **settings)
+        estate = kind(folder, **settings)
         try:
             async with asyncio.timeout(LONGEST):
                 return await play(estate)
@@ -125,6 +131,13 @@ def rehearse(
             await estate.close()
 
     return run_virtually(whole())
+
+
+def rehearse(
+    folder: Path, play: Callable[[Estate], Awaitable[Outcome]], **settings: Any
+) -> Outcome:
+    """Plays on an estate that speaks the real protocols. Arguments are Simulation's."""
+    return play_on(Estate, folder, play, **settings)
 
 
 def rehearse_one(folder: Path, *, attended: bool = False, **settings: Any) -> Outcome:

@@ -93,7 +93,6 @@ def _unintended(outcome: Outcome) -> list[str]:
             and step.partition("@")[2] in ("", action["node"] or "")
             and any(start - 1e-6 <= action["at"] <= end + 1e-6 for start, end in times)
             for step, times in begun.items()
-            if action["node"] is None or "@" not in step or step.endswith(f"@{action['node']}")
         ):
             wrong.append(f"{action['action']} {action['node']} was made outside of any step")
     return wrong

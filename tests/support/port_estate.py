@@ -26,10 +26,10 @@ from octotui_lab.catalogue import Catalogue, load_catalogue
 from octotui_lab.model.state import Durations
 from octotui_lab.waiting import Waiter
 from octotui_lab.world import World as LabWorld
-from tests.rehearsal import LONGEST, Estate
+from tests.rehearsal import Estate, play_on
 from tests.simulated_upgrade import KEY, LoopClock, Outcome
 from tests.support.ports import Hook, Machine, PortNode, PortServer, Shelf, nothing_happens
-from tests.virtual_time import VirtualClock, run_virtually
+from tests.virtual_time import VirtualClock
 
 
 @cache
@@ -135,17 +135,8 @@ def rarely(monkeypatch: pytest.MonkeyPatch) -> None:
 def play_at_ports(
     folder: Path, play: Callable[[PortEstate], Awaitable[Outcome]], **settings: Any
 ) -> Outcome:
-    """Plays on an estate of its own within bounded virtual time. Arguments are PortEstate's."""
-
-    async def whole() -> Outcome:
-        estate = PortEstate(folder, **settings)
-        try:
-            async with asyncio.timeout(LONGEST):
-                return await play(estate)
-        finally:
-            await estate.close()
-
-    return run_virtually(whole())
+    """Plays on an estate of its own at the ports. Arguments are PortEstate's."""
+    return play_on(PortEstate, folder, play, **settings)
 
 
 def port_run(folder: Path, *, attended: bool = False, **settings: Any) -> Outcome:
